@@ -1,0 +1,54 @@
+# `make` prints this page.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := $(patsubst %,-e %,proto/gen $(dir $(wildcard services/*/pyproject.toml)))
+export PORTOLAN_HOME ?= $(CURDIR)/.portolan
+export PORT ?= 8080
+
+##@ See it
+.PHONY: run demo
+run: $(VENV)/.run ## start the embedded profile on 127.0.0.1:8080 and stay in front (PORT= moves it)
+	@exec $(BIN)/portolan run --port $(PORT)
+demo: $(VENV)/.run ## play the golden cases against what `make run` started (or BASE_URL=)
+	@exec $(BIN)/portolan demo
+
+##@ Work on it
+.PHONY: setup test check fmt proto lock clean
+setup: $(VENV)/.dev ## install everything, tools included
+test: $(VENV)/.dev ## every test that needs no outside server
+	$(BIN)/python -m pytest
+check: $(VENV)/.dev ## ruff, mypy --strict, import contracts, buf lint, stubs up to date, pack lint
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy services tests loadtests
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/python proto/generate.py --check
+	$(BIN)/portolan pack lint
+fmt: $(VENV)/.dev ## format and sort imports
+	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+proto: $(VENV)/.dev ## rewrite proto/gen from proto/portolan
+	$(BIN)/python proto/generate.py
+lock: $(VENV)/.uv ## resolve the pinned, hashed requirement files anew
+	$(BIN)/python services/lock.py
+bench: $(VENV)/.dev ## documents a second, end to end, beside pgbench on the same server
+	$(BIN)/python loadtests/first_figure.py
+clean: ## forget the virtual environment and the embedded data
+	rm -rf $(VENV) $(PORTOLAN_HOME)
+
+$(VENV)/.uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@touch $@
+$(VENV)/.run: $(VENV)/.uv requirements.lock $(wildcard services/*/pyproject.toml) proto/gen/pyproject.toml
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS)
+	@touch $@
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,135 @@
+"""Hears events and gives each its effect once: a whole batch in one transaction, one by one when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from google.protobuf.message import Message
+
+from kit import clock, inbox, telemetry, trace
+from kit.bus import Subscription
+from kit.database import Database, Tx
+from kit.errors import Unavailable
+from kit.events import Decoder, Event, Undecodable
+
+Heard = tuple[Event, Message]
+Handler = Callable[[Tx, Event, Any], Awaitable[None]]
+Prepare = Callable[[Sequence[Heard]], Awaitable[None]]
+
+BATCH_EVENTS_MAX = 200
+POLL_WAIT_S = 1.0
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 5.0
+ATTEMPTS_MAX = 5
+DEAD_IN_A_ROW_MAX = 20
+
+
+class TooManyDead(Exception):
+    """More than DEAD_IN_A_ROW_MAX events in a row could not have their effect: a release is wrong, not an event."""
+
+
+class Consumer:
+    """`handlers` maps message classes to effects; `prepare` runs before the transaction, for questions to others."""
+
+    def __init__(
+        self,
+        database: Database,
+        subscription: Subscription,
+        group: str,
+        handlers: Mapping[type[Message], Handler],
+        prepare: Prepare | None = None,
+    ) -> None:
+        self._database = database
+        self._subscription = subscription
+        self._group = group
+        self._decoder = Decoder(handlers)
+        self._handlers = {kind.DESCRIPTOR.full_name: handler for kind, handler in handlers.items()}
+        self._prepare = prepare
+        self._dead_in_a_row = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        wait_s = RETRY_FIRST_S
+        try:
+            while not stop.is_set():
+                try:
+                    await self.step(POLL_WAIT_S)
+                    wait_s = RETRY_FIRST_S
+                except (Unavailable, psycopg.OperationalError) as error:
+                    telemetry.log().warning("consumer_waits", consumer=self._group, reason=str(error))
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(wait_s * 2, RETRY_MOST_S)
+        finally:
+            await self._subscription.close()
+
+    async def step(self, wait_s: float) -> int:
+        """Handles what is there now; answers how many events."""
+        events = await self._subscription.poll(BATCH_EVENTS_MAX, wait_s)
+        if not events:
+            return 0
+        await self._handle(events)
+        await self._subscription.commit(events)
+        behind = (clock.now() - events[-1].time).total_seconds()
+        telemetry.CONSUMER_BEHIND_SECONDS.labels(self._group).set(behind)
+        return len(events)
+
+    async def _handle(self, events: Sequence[Event]) -> None:
+        known = [event for event in events if self._decoder.hears(event)]
+        self._count("skipped", len(events) - len(known))
+        try:
+            await self._effect([(event, self._decoder.decode(event)) for event in known])
+            self._dead_in_a_row = 0
+        except (Unavailable, psycopg.OperationalError):
+            raise
+        except Exception as error:
+            telemetry.log().warning("batch_falls_back", consumer=self._group, reason=repr(error))
+            for event in known:
+                await self._handle_alone(event)
+
+    async def _handle_alone(self, event: Event) -> None:
+        reason = ""
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                await self._effect([(event, self._decoder.decode(event))])
+                self._dead_in_a_row = 0
+                return
+            except (Unavailable, psycopg.OperationalError):
+                raise
+            except Undecodable as error:
+                reason = repr(error)
+                break
+            except Exception as error:
+                reason = repr(error)
+                telemetry.log().error(
+                    "event_fails", consumer=self._group, event_id=event.id, type=event.type, exc_info=True
+                )
+                await asyncio.sleep(RETRY_FIRST_S * 2**attempt)
+        await self._bury(event, reason)
+
+    async def _bury(self, event: Event, reason: str) -> None:
+        self._dead_in_a_row += 1
+        if self._dead_in_a_row > DEAD_IN_A_ROW_MAX:
+            raise TooManyDead(f"{self._group}: {reason}")
+        async with self._database.transaction() as tx:
+            await inbox.bury(tx, self._group, event, reason)
+        self._count("dead", 1)
+
+    async def _effect(self, heard: Sequence[Heard]) -> None:
+        if not heard:
+            return
+        if self._prepare is not None:
+            await self._prepare(heard)
+        async with self._database.transaction() as tx:
+            fresh = await inbox.once(tx, self._group, [event.id for event, _ in heard])
+            for event, message in heard:
+                if event.id in fresh:
+                    fresh.discard(event.id)
+                    trace.begin(event.traceparent)
+                    await self._handlers[event.type](tx, event, message)
+        self._count("handled", len(heard))
+
+    def _count(self, outcome: str, number: int) -> None:
+        if number:
+            telemetry.EVENTS_TOTAL.labels(self._group, outcome).inc(number)

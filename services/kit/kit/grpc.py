@@ -1,0 +1,240 @@
+"""gRPC as Portolan speaks it: deadlines always, one error table, every method says who may call it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from kit import auth, errors, ids, telemetry, trace
+from kit.errors import Forbidden, Internal, PortolanError, Unauthenticated, Unavailable
+
+ANYONE: frozenset[str] = frozenset({"anyone"})
+SIGNED_IN: frozenset[str] = frozenset({"signed_in"})
+SERVICE: frozenset[str] = frozenset({"service"})
+Authority = Mapping[str, frozenset[str]]
+
+DEADLINE_S = 2.0
+MARGIN_S = 0.05
+MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+CONCURRENT_CALLS_MAX = 512
+CONNECTION_AGE_MS = 300_000
+CONNECTION_GRACE_MS = 30_000
+KEEPALIVE_MS = 60_000
+STOP_GRACE_S = 5.0
+METADATA_BYTES_MAX = 16 * 1024
+
+_deadline_at: ContextVar[float | None] = ContextVar("deadline_at", default=None)
+
+
+class Server:
+    """`add` services with their authority table, then `run` until told to stop."""
+
+    def __init__(self, service: str, verifier: auth.TokenVerifier, host: str, port: int) -> None:
+        self._guard = _Guard(service, verifier)
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            interceptors=[self._guard], maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX, options=_SERVER_OPTIONS
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.port = self._server.add_insecure_port(f"{host}:{port}")
+
+    def add(
+        self, descriptor: ServiceDescriptor, authority: Authority, register: Callable[[grpc.aio.Server], None]
+    ) -> None:
+        """Raises ValueError when a method has no verdict: nothing is open by omission."""
+        missing = {method.name for method in descriptor.methods} ^ set(authority)
+        if missing:
+            raise ValueError(f"{descriptor.full_name}: no authority, or no method, for {sorted(missing)}")
+        for method in descriptor.methods:
+            self._guard.authority[f"/{descriptor.full_name}/{method.name}"] = authority[method.name]
+        register(self._server)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await self._server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        await stop.wait()
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(STOP_GRACE_S)
+
+
+_SERVER_OPTIONS: Sequence[tuple[str, Any]] = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+    ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+)
+
+Handler = Callable[[Any, Any], Awaitable[Any]]
+
+
+class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
+    """Outermost to innermost: trace, metrics, errors, deadline, caller, handler."""
+
+    def __init__(self, service: str, verifier: auth.TokenVerifier) -> None:
+        self.authority: dict[str, frozenset[str]] = {}
+        self._service = service
+        self._verifier = verifier
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if handler is None or details.method.startswith("/grpc.health."):
+            return handler
+        if handler.unary_unary is None:
+            return _stream_handler(handler, details.method)
+        wrapped = self._wrap(details.method, handler.unary_unary)
+        return grpc.unary_unary_rpc_method_handler(
+            wrapped, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
+        )
+
+    def _wrap(self, method: str, handle: Handler) -> Handler:
+        async def answer(request: Any, context: Any) -> Any:
+            began = time.perf_counter()
+            code = "OK"
+            try:
+                await self._enter(method, context)
+                return await handle(request, context)
+            except PortolanError as error:
+                code = error.rpc_code.name
+                await context.abort_with_status(errors.to_status(error))
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:
+                code = "INTERNAL"
+                await context.abort_with_status(errors.to_status(_opaque(method, error)))
+            finally:
+                took = time.perf_counter() - began
+                telemetry.CALL_SECONDS.labels(self._service, method.rpartition("/")[2], code).observe(took)
+
+        return answer
+
+    async def _enter(self, method: str, context: Any) -> None:
+        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        trace.begin(metadata.get("traceparent", ""))
+        remaining = context.time_remaining()
+        if remaining is None:
+            raise errors.Malformed("MALFORMED", "a call without a deadline is not accepted")
+        _deadline_at.set(time.monotonic() + remaining)
+        await self._admit(self.authority[method], metadata)
+
+    async def _admit(self, allowed: frozenset[str], metadata: Mapping[str, str]) -> None:
+        token = metadata.get("authorization", "").removeprefix("Bearer ")
+        if not token and allowed is not ANYONE:
+            raise Unauthenticated("UNAUTHENTICATED")
+        principal = await self._verifier.verify(token) if token else None
+        language = metadata.get("accept-language", "")
+        auth.set_caller(auth.in_language(principal, language) if principal else None)
+        if allowed in (ANYONE, SIGNED_IN) or principal is None:
+            return
+        if principal.roles.isdisjoint(allowed):
+            raise Forbidden("FORBIDDEN", "this needs the role " + " or ".join(sorted(allowed)))
+
+
+def _stream_handler(handler: Any, method: str) -> Any:
+    """Streams are between our own processes; each item carries its caller, and the handler judges it."""
+
+    async def answer(requests: Any, context: Any) -> Any:
+        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        trace.begin(metadata.get("traceparent", ""))
+        try:
+            async for response in handler.stream_stream(requests, context):
+                yield response
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            await context.abort_with_status(errors.to_status(_opaque(method, error)))
+
+    return grpc.stream_stream_rpc_method_handler(
+        answer, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
+    )
+
+
+def _opaque(method: str, error: Exception) -> Internal:
+    """What the caller may know of our fault: an id that the log explains."""
+    fault = ids.new_id()
+    telemetry.log().error("call_failed", method=method, fault=fault, exc_info=error)
+    return Internal("INTERNAL", fault)
+
+
+_SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": ""},
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.5s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+
+
+def channel(target: str) -> grpc.aio.Channel:
+    """One per target and process. Every write of ours is idempotent, so UNAVAILABLE is retried."""
+    return grpc.aio.insecure_channel(
+        target,
+        options=[
+            ("grpc.service_config", _SERVICE_CONFIG),
+            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
+        ],
+    )
+
+
+def begin_budget(seconds: float) -> None:
+    """Starts the time a request may take in all, at the edge; calls made on its behalf get what is left of it."""
+    _deadline_at.set(time.monotonic() + seconds)
+
+
+def remaining_s(default: float = DEADLINE_S) -> float:
+    at = _deadline_at.get()
+    return default if at is None else min(default, at - time.monotonic() - MARGIN_S)
+
+
+async def call(
+    method: Any, request: Any, *, token: str = "", language: str = "", deadline_s: float = DEADLINE_S
+) -> Any:
+    """Calls a stub's unary method with deadline, trace and caller; raises the PortolanError the other end raised."""
+    left = remaining_s(deadline_s)
+    if left <= 0:
+        raise Unavailable("OVERLOADED", "the time for this request is spent")
+    metadata = [("traceparent", trace.current())]
+    if token:
+        metadata.append(("authorization", f"Bearer {token}"))
+    if language:
+        metadata.append(("accept-language", language))
+    try:
+        return await method(request, timeout=left, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        raise errors.from_rpc(error) from error
+
+
+async def is_serving(channel: grpc.aio.Channel, deadline_s: float = 0.5) -> bool:
+    try:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=deadline_s)
+    except grpc.aio.AioRpcError:
+        return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

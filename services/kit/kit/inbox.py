@@ -1,0 +1,34 @@
+"""Remember in the effect's own transaction that an event had its effect."""
+
+from collections.abc import Sequence
+
+from psycopg.rows import tuple_row
+
+from kit.database import Tx
+from kit.events import Event
+
+
+async def once(tx: Tx, consumer: str, event_ids: Sequence[str]) -> set[str]:
+    """The ids among these that this consumer has not seen; they are seen from this commit on."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        """
+        insert into inbox (consumer, event_id)
+        select %s, unnest(%s::uuid[])
+        on conflict do nothing
+        returning event_id::text
+        """,
+        [consumer, list(event_ids)],
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def bury(tx: Tx, consumer: str, event: Event, reason: str) -> None:
+    """Puts an event that can never have its effect aside, with the reason."""
+    await tx.execute(
+        """
+        insert into dead_letters (consumer, event_id, topic, key, type, payload, traceparent, reason)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict do nothing
+        """,
+        [consumer, event.id, event.topic, event.key, event.type, event.payload, event.traceparent, reason[:500]],
+    )

@@ -1,0 +1,63 @@
+"""What the main.py of every service builds alike: migration job, bus adapter, verifier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from kit.auth import TokenVerifier, service_token
+from kit.bus import Publisher, Subscription
+from kit.bus import postgres as postgres_bus
+from kit.database import Database
+from kit.grpc import channel
+from kit.migrate import migrate
+from kit.process import Job, Loop
+from kit.relay import Relay
+from kit.remote_keys import RemoteKeys
+from kit.settings import ServiceSettings
+
+RELAY_CONNECTIONS_MAX = 2
+
+
+def migrate_job(settings: ServiceSettings, service: str, folder: Path) -> Job:
+    async def job() -> None:
+        await migrate(settings.database_url, service, folder)
+        await postgres_bus.prepare(settings.bus_url)
+
+    return job
+
+
+async def publisher(settings: ServiceSettings) -> Publisher:
+    return postgres_bus.PostgresPublisher(await Database.open(settings.bus_url, size_max=RELAY_CONNECTIONS_MAX))
+
+
+def subscription(settings: ServiceSettings, group: str, topics: Sequence[str]) -> Subscription:
+    return postgres_bus.PostgresSubscription(settings.bus_url, group, topics)
+
+
+def relay_loop(settings: ServiceSettings, service: str, database: Database) -> Loop:
+    async def loop(stop: asyncio.Event) -> None:
+        await Relay(service, database, await publisher(settings)).run(stop)
+
+    return loop
+
+
+class RemoteVerifier:
+    """A verifier that asks identity for keys, and the loop that keeps its revocations fresh."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._channel = channel(settings.identity_target)
+        self._keys = RemoteKeys(self._channel)
+        self.verifier = TokenVerifier(self._keys, settings.service_secret)
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        await self.verifier.watch_revocations(self._keys.revocations, stop)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+def own_token(settings: ServiceSettings, service: str) -> str:
+    """What this service shows another when it asks on its own behalf."""
+    return service_token(service, settings.service_secret)

@@ -1,0 +1,29 @@
+"""The environment as one frozen object. Every name has the prefix PORTOLAN_."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to know of its surroundings."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTOLAN_", frozen=True, extra="ignore")
+
+    profile: Literal["embedded", "stack", "cluster"] = "embedded"
+    demo_mode: bool = False
+    home: Path | None = None
+    pack_path: Path | None = None
+    database_url: str = ""
+    database_connections_max: int = 8
+    bus_url: str = ""
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 0
+    metrics_port: int = 0
+    service_secret: str = ""
+    identity_target: str = ""
+    intake_target: str = ""
+    routing_target: str = ""
+    billing_target: str = ""
+    notifications_target: str = ""

@@ -1,0 +1,24 @@
+"""Resolves the workspace into requirement files without addresses: pinned, hashed, the same from any index."""
+
+import pathlib
+import subprocess  # noqa: S404
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def resolve(target: str, *groups: str) -> None:
+    members = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/*/pyproject.toml"))]
+    command = [
+        *(sys.executable, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes"),
+        *("--no-emit-index-url", "--no-header", "--no-annotate", "--no-emit-find-links"),
+        *("pyproject.toml", *members, "proto/gen/pyproject.toml", *groups),
+    ]
+    text = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    lines = [line for line in text.splitlines() if not line.startswith("-e ")]
+    (ROOT / target).write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    resolve("requirements.lock")
+    resolve("requirements-dev.lock", "--group", "dev")

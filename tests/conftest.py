@@ -1,0 +1,59 @@
+"""One real PostgreSQL for the whole run; a fresh database for whoever asks."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from kit import telemetry
+from kit.database import Database
+from kit.migrate import migrate
+from kit.testing import TokenMint, create_database
+from portolan_cli.embedded.postgres import EmbeddedPostgres
+
+telemetry.start("tests")
+
+SERVICES = Path(__file__).resolve().parent.parent / "services"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The server's URL (its maintenance database)."""
+    with tempfile.TemporaryDirectory(prefix="portolan-tests-") as home:
+        Path(home).chmod(0o755)
+        server = EmbeddedPostgres(Path(home))
+        url = server.start()
+        yield url
+        server.stop()
+
+
+@pytest.fixture
+async def database_url(postgres_url: str) -> str:
+    return await create_database(postgres_url)
+
+
+@pytest.fixture
+async def kit_database(database_url: str) -> AsyncIterator[Database]:
+    """Only the kit's own tables."""
+    await migrate(database_url, "nobody", SERVICES / "nowhere")
+    database = await Database.open(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def service_database(request: pytest.FixtureRequest, postgres_url: str) -> AsyncIterator[Database]:
+    """`@pytest.mark.service("billing")` on the test or module says whose tables."""
+    marker = request.node.get_closest_marker("service")
+    assert marker is not None, "say whose tables with @pytest.mark.service(name)"
+    name = marker.args[0]
+    url = await create_database(postgres_url)
+    await migrate(url, name, SERVICES / name / name / "migrations")
+    database = await Database.open(url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def mint() -> TokenMint:
+    return TokenMint()
