@@ -1,0 +1,1 @@
+"""What identity does: one transaction and one sentence each."""

@@ -1,0 +1,168 @@
+"""Each RPC: message → action → message."""
+
+from typing import Any
+
+from kit.auth import caller
+from kit.database import Database
+from kit.grpc import ANYONE, SERVICE, SIGNED_IN
+from kit.pages import limit
+from portolan.identity.v1 import identity_pb2 as pb
+from portolan.identity.v1 import identity_pb2_grpc
+
+from identity.actions import keyring, mandates, organisations, people, revocations
+from identity.actions.keyring import Keyring
+from identity.actions.passwords import Passwords
+from identity.actions.requests import Asked
+from identity.actions.tokens import TokenDesk
+from identity.actions.vault import Vault
+from identity.api import messages
+from identity.domain import access
+from identity.store import people as people_rows
+
+OPERATOR = frozenset({"operator_admin"})
+ADMINISTRATORS = frozenset({"operator_admin", "org_admin"})
+MANDATORS = frozenset({"operator_admin", "org_admin", "declarant"})
+
+AUTHORITY: dict[str, frozenset[str]] = {
+    "IssueToken": ANYONE,
+    "SignIn": ANYONE,
+    "ListSigningKeys": ANYONE,
+    # Verifiers ask before they can verify anything; it names subjects whose tokens are void, no more.
+    "ListRevocations": ANYONE,
+    "RotateSigningKey": OPERATOR,
+    "RegisterOrganisation": OPERATOR,
+    "GetOrganisation": SIGNED_IN,
+    "ListOrganisations": SIGNED_IN,
+    "RegisterUser": ADMINISTRATORS,
+    "ListUsers": ADMINISTRATORS,
+    "RegisterClient": ADMINISTRATORS,
+    "ListClients": ADMINISTRATORS,
+    "RevokeClient": ADMINISTRATORS,
+    "GrantMandate": MANDATORS,
+    "RevokeMandate": MANDATORS,
+    "ListMandates": MANDATORS,
+    "CheckMandate": SERVICE,
+    "ListRecipients": SERVICE,
+}
+
+
+class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
+    def __init__(
+        self, db: Database, vault: Vault, passwords: Passwords, keys: Keyring, desk: TokenDesk, issuer: str
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._passwords = passwords
+        self._keys = keys
+        self._desk = desk
+        self._issuer = issuer
+
+    async def IssueToken(self, request: pb.IssueTokenRequest, context: Any) -> pb.IssueTokenResponse:
+        return messages.issued(await self._desk.issue_token(request.client_id, request.client_secret, request.scope))
+
+    async def SignIn(self, request: pb.SignInRequest, context: Any) -> pb.SignInResponse:
+        return messages.signed_in(await self._desk.sign_in(request.email, request.password))
+
+    async def ListSigningKeys(self, request: pb.ListSigningKeysRequest, context: Any) -> pb.ListSigningKeysResponse:
+        found = await self._keys.published()
+        return pb.ListSigningKeysResponse(keys=map(messages.signing_key, found), issuer=self._issuer)
+
+    async def RotateSigningKey(self, request: pb.RotateSigningKeyRequest, context: Any) -> pb.RotateSigningKeyResponse:
+        key = await keyring.rotate(self._db, self._vault)
+        return pb.RotateSigningKeyResponse(key_id=key.id)
+
+    async def ListRevocations(self, request: pb.ListRevocationsRequest, context: Any) -> pb.ListRevocationsResponse:
+        async with self._db.connection() as connection:
+            found = await revocations.since(connection, request.after_sequence)
+        return pb.ListRevocationsResponse(revocations=map(messages.revocation, found))
+
+    async def RegisterOrganisation(
+        self, request: pb.RegisterOrganisationRequest, context: Any
+    ) -> pb.RegisterOrganisationResponse:
+        wanted = messages.organisation_asked(request.organisation)
+        made = await organisations.register(self._db, self._vault, Asked(caller(), request.request_id), wanted)
+        return pb.RegisterOrganisationResponse(organisation=messages.organisation(made))
+
+    async def GetOrganisation(self, request: pb.GetOrganisationRequest, context: Any) -> pb.GetOrganisationResponse:
+        wanted = messages.reference(request.id, "/id")
+        async with self._db.connection() as connection:
+            found = await organisations.visible(connection, caller(), wanted)
+        return pb.GetOrganisationResponse(organisation=messages.organisation(found))
+
+    async def ListOrganisations(
+        self, request: pb.ListOrganisationsRequest, context: Any
+    ) -> pb.ListOrganisationsResponse:
+        kind, most = messages.reference(request.kind, "/kind"), limit(request.limit)
+        after = messages.position(request.cursor, kind=kind)
+        async with self._db.connection() as connection:
+            found = await organisations.page(connection, caller(), kind=kind, after=after, limit=most)
+        cursor = messages.next_cursor([one.id for one in found], most, kind=kind)
+        return pb.ListOrganisationsResponse(organisations=map(messages.organisation, found), next_cursor=cursor)
+
+    async def RegisterUser(self, request: pb.RegisterUserRequest, context: Any) -> pb.RegisterUserResponse:
+        asked, wanted = Asked(caller(), request.request_id), messages.user_asked(request.user)
+        made = await people.register_user(self._db, self._vault, self._passwords, asked, wanted, request.password)
+        return pb.RegisterUserResponse(user=messages.user(made))
+
+    async def ListUsers(self, request: pb.ListUsersRequest, context: Any) -> pb.ListUsersResponse:
+        organisation_id, most = self._organisation(request.organisation_id), limit(request.limit)
+        access.require_management(caller(), organisation_id)
+        after = messages.position(request.cursor, organisation_id=organisation_id)
+        async with self._db.connection() as connection:
+            found = await people_rows.users_page(connection, organisation_id, after=after, limit=most)
+        cursor = messages.next_cursor([one.id for one in found], most, organisation_id=organisation_id)
+        return pb.ListUsersResponse(users=map(messages.user, found), next_cursor=cursor)
+
+    async def RegisterClient(self, request: pb.RegisterClientRequest, context: Any) -> pb.RegisterClientResponse:
+        asked, wanted = Asked(caller(), request.request_id), messages.client_asked(request.client)
+        return messages.new_client(await people.register_client(self._db, self._vault, asked, wanted))
+
+    async def ListClients(self, request: pb.ListClientsRequest, context: Any) -> pb.ListClientsResponse:
+        organisation_id, most = self._organisation(request.organisation_id), limit(request.limit)
+        access.require_management(caller(), organisation_id)
+        after = messages.position(request.cursor, organisation_id=organisation_id)
+        async with self._db.connection() as connection:
+            found = await people_rows.clients_page(connection, organisation_id, after=after, limit=most)
+        cursor = messages.next_cursor([one.id for one in found], most, organisation_id=organisation_id)
+        return pb.ListClientsResponse(clients=map(messages.client, found), next_cursor=cursor)
+
+    async def RevokeClient(self, request: pb.RevokeClientRequest, context: Any) -> pb.RevokeClientResponse:
+        revoked = await people.revoke_client(self._db, caller(), messages.reference(request.id, "/id"))
+        return pb.RevokeClientResponse(client=messages.client(revoked))
+
+    async def GrantMandate(self, request: pb.GrantMandateRequest, context: Any) -> pb.GrantMandateResponse:
+        asked, wanted = Asked(caller(), request.request_id), messages.mandate_asked(request.mandate)
+        granted = await mandates.grant(self._db, self._vault, asked, wanted)
+        return pb.GrantMandateResponse(mandate=messages.mandate(granted))
+
+    async def RevokeMandate(self, request: pb.RevokeMandateRequest, context: Any) -> pb.RevokeMandateResponse:
+        principal_id = messages.reference(request.principal_organisation_id, "/principal_organisation_id")
+        mandate_id = messages.reference(request.id, "/id")
+        revoked = await mandates.revoke(self._db, caller(), principal_id, mandate_id)
+        return pb.RevokeMandateResponse(mandate=messages.mandate(revoked))
+
+    async def ListMandates(self, request: pb.ListMandatesRequest, context: Any) -> pb.ListMandatesResponse:
+        organisation_id, most = self._organisation(request.organisation_id), limit(request.limit)
+        after = messages.position(request.cursor, organisation_id=organisation_id)
+        async with self._db.connection() as connection:
+            found = await mandates.page(connection, caller(), organisation_id, after=after, limit=most)
+        cursor = messages.next_cursor([one.id for one in found], most, organisation_id=organisation_id)
+        return pb.ListMandatesResponse(mandates=map(messages.mandate, found), next_cursor=cursor)
+
+    async def CheckMandate(self, request: pb.CheckMandateRequest, context: Any) -> pb.CheckMandateResponse:
+        principal_id = messages.reference(request.principal_organisation_id, "/principal_organisation_id")
+        agent_id = messages.reference(request.agent_organisation_id, "/agent_organisation_id")
+        async with self._db.connection() as connection:
+            verdict = await mandates.check(connection, principal_id, agent_id, request.power, request.document_type)
+        return messages.verdict(verdict)
+
+    async def ListRecipients(self, request: pb.ListRecipientsRequest, context: Any) -> pb.ListRecipientsResponse:
+        organisation_id = messages.reference(request.organisation_id, "/organisation_id")
+        agency_code = messages.reference(request.agency_code, "/agency_code")
+        async with self._db.connection() as connection:
+            found = await people.recipients(connection, organisation_id, agency_code)
+        return pb.ListRecipientsResponse(recipients=map(messages.recipient, found))
+
+    def _organisation(self, asked: str) -> str:
+        """The caller's own when none is named."""
+        return messages.reference(asked, "/organisation_id") or caller().organisation_id

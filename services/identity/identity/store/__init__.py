@@ -1,0 +1,1 @@
+"""Every statement identity ever runs: SQL in, domain values out."""

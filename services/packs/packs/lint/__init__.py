@@ -1,0 +1,52 @@
+"""Says everything that is wrong with a pack, before anybody depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import Finding, PackError
+from . import (
+    calendar,
+    expressions,
+    golden,
+    labels,
+    references,
+    routing,
+    schemas,
+    seed,
+    states,
+    steps,
+    tariff,
+    templates,
+)
+from .subject import Subject, examine
+
+Rule = Callable[[Subject], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    *labels.RULES,
+    *calendar.RULES,
+    *references.RULES,
+    *routing.RULES,
+    *tariff.RULES,
+    *templates.RULES,
+    *states.RULES,
+    *steps.RULES,
+    *schemas.RULES,
+    *expressions.RULES,
+    *golden.RULES,
+    *seed.RULES,
+)
+
+
+def lint(path: Path | str) -> list[Finding]:
+    """Every finding, in file order. What cannot be read at all is said first, and alone."""
+    try:
+        subject = examine(Path(path))
+    except PackError as error:
+        return sorted(set(error.findings))
+    return sorted({finding for rule in RULES for finding in rule(subject)})
+
+
+__all__ = ["Finding", "lint"]

@@ -1,0 +1,150 @@
+"""Golden cases act on steps, outcomes, states, prices and rules that the pack has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..errors import Finding
+from ..model import DocumentType
+from ..source import Place, Source
+from .subject import Subject
+
+
+class Act(NamedTuple):
+    """One step of a case; `kind` is the type of the document it speaks of, as far as it is known."""
+
+    source: Source
+    place: Place
+    step: dict[str, Any]
+    kind: DocumentType | None
+
+
+def actors_are_known(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        actor = act.step.get("as")
+        actors = act.source.value.get("actors") or {}
+        if actor is not None and actor not in actors:
+            yield act.source.finding((*act.place, "as"), f"unknown actor {actor}")
+
+
+def actors_agencies_exist(subject: Subject) -> Iterator[Finding]:
+    for source in subject.under("golden"):
+        for name, actor in _mapping(_mapping(source.value).get("actors")).items():
+            agency = _mapping(actor).get("agency")
+            if agency is not None and agency not in subject.pack.agencies:
+                yield source.finding(("actors", name), f"unknown agency {agency}")
+
+
+def submitted_types_exist(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        submitted = _mapping(act.step.get("submit")).get("type")
+        if submitted is not None and submitted not in subject.pack.document_types:
+            yield act.source.finding((*act.place, "submit"), f"unknown document type {submitted}")
+
+
+def documents_were_saved(subject: Subject) -> Iterator[Finding]:
+    for source in subject.under("golden"):
+        saved: set[str] = set()
+        for place, step in _entries(source, "steps"):
+            name = _document(step)
+            if name is not None and name not in saved:
+                yield source.finding(place, f"no earlier step saved {name}")
+            saved |= {step["save"]} if isinstance(step.get("save"), str) else set()
+        for place, entry in _entries(source, "finally"):
+            if entry.get("document") not in saved:
+                yield source.finding(place, f"no step saved {entry.get('document')}")
+
+
+def decisions_name_steps(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        step = _mapping(act.step.get("decide")).get("step")
+        if step is not None and act.kind and act.kind.step(step) is None:
+            yield act.source.finding((*act.place, "decide"), f"{act.kind.key} has no step {step}")
+
+
+def decisions_name_outcomes(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        decided = _mapping(act.step.get("decide"))
+        step = act.kind.step(str(decided.get("step"))) if act.kind else None
+        if step and decided.get("outcome") not in step.outcomes:
+            yield act.source.finding((*act.place, "decide"), f"{step.key} has no outcome {decided.get('outcome')}")
+
+
+def decisions_give_known_reasons(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        reason = _mapping(act.step.get("decide")).get("reason_code")
+        if reason is not None and reason not in subject.pack.reasons:
+            yield act.source.finding((*act.place, "decide"), f"unknown reason {reason}")
+
+
+def expected_states_exist(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        expected = _mapping(act.step.get("expect")).get("state") or act.step.get("state")
+        if isinstance(expected, str) and act.kind and act.kind.state(expected) is None:
+            yield act.source.finding(act.place, f"{act.kind.key} has no state {expected}")
+
+
+def expected_charges_have_a_price(subject: Subject) -> Iterator[Finding]:
+    prices = {item.code for version in subject.pack.tariff for item in version.items}
+    for act in _acts(subject):
+        for charge in act.step.get("charges") or ():
+            if _mapping(charge).get("tariff") not in prices:
+                yield act.source.finding((*act.place, "charges"), f"no price {_mapping(charge).get('tariff')}")
+
+
+def expected_notifications_have_a_rule(subject: Subject) -> Iterator[Finding]:
+    known = {rule.id for rule in subject.pack.notification_rules}
+    for act in _acts(subject):
+        for expected in act.step.get("notifications") or ():
+            for rule in _mapping(expected).get("rules") or ():
+                if rule not in known:
+                    yield act.source.finding((*act.place, "notifications"), f"unknown notification rule {rule}")
+
+
+def _acts(subject: Subject) -> Iterator[Act]:
+    """Steps and final expectations, each with the type of the document it names."""
+    types = subject.pack.document_types
+    for source in subject.under("golden"):
+        kinds: dict[str, str] = {}
+        for part in ("steps", "finally"):
+            for place, step in _entries(source, part):
+                submitted = _mapping(step.get("submit")).get("type")
+                if isinstance(step.get("save"), str):
+                    kinds[step["save"]] = str(submitted)
+                named = submitted or kinds.get(str(_document(step) or step.get("document")), "")
+                yield Act(source, place, step, types.get(str(named)))
+
+
+def _entries(source: Source, part: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+    entries = _mapping(source.value).get(part)
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield (part, index), entry
+
+
+def _document(step: dict[str, Any]) -> str | None:
+    """The saved document an act is about."""
+    for value in step.values():
+        name = _mapping(value).get("document")
+        if isinstance(name, str):
+            return name
+    return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+RULES = (
+    actors_are_known,
+    actors_agencies_exist,
+    submitted_types_exist,
+    documents_were_saved,
+    decisions_name_steps,
+    decisions_name_outcomes,
+    decisions_give_known_reasons,
+    expected_states_exist,
+    expected_charges_have_a_price,
+    expected_notifications_have_a_rule,
+)

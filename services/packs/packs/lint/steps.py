@@ -1,0 +1,116 @@
+"""The case of a document: every event a step raises is a move the document can then make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import Finding
+from ..model import DocumentType, Step
+from .subject import Subject
+
+ROLES = frozenset({"agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin"})
+
+
+def events_have_a_transition(subject: Subject) -> Iterator[Finding]:
+    """Follows the case from the initial state; a step that depends on rules may also be skipped."""
+    for kind, file in _types(subject):
+        here = frozenset({kind.initial_state})
+        for index, step in enumerate(kind.steps):
+            opened = _after(kind, here, step.enters)
+            if not opened:
+                message = f"no transition {step.enters} from {_listed(here)}"
+                yield subject.at(file, ("steps", index, "enters"), message)
+            yield from _outcomes_without_transition(subject, kind, file, index, opened or here)
+            gone_on = _left(kind, step, opened or here)
+            here = gone_on | here if step.agency.rules else gone_on
+
+
+def steps_have_one_agency(subject: Subject) -> Iterator[Finding]:
+    for kind, file in _types(subject):
+        for index, step in enumerate(kind.steps):
+            chosen = [way for way in (step.agency.code, step.agency.fact, step.agency.rules) if way]
+            if len(chosen) != 1:
+                yield subject.at(file, ("steps", index, "agency"), "exactly one of code, fact and rules is needed")
+            elif step.agency.fact and step.agency.fact not in kind.facts:
+                yield subject.at(file, ("steps", index, "agency"), f"unknown fact {step.agency.fact}")
+
+
+def steps_are_named_once(subject: Subject) -> Iterator[Finding]:
+    for kind, file in _types(subject):
+        keys = [step.key for step in kind.steps]
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                yield subject.at(file, ("steps", index), f"step {key} is given twice")
+
+
+def steps_can_go_on(subject: Subject) -> Iterator[Finding]:
+    for kind, file in _types(subject):
+        for index, step in enumerate(kind.steps):
+            if not any(outcome.then == "next" for outcome in step.outcomes.values()):
+                yield subject.at(file, ("steps", index, "outcomes"), "no outcome lets the case go on")
+
+
+def steps_have_a_clock(subject: Subject) -> Iterator[Finding]:
+    for kind, file in _types(subject):
+        for index, step in enumerate(kind.steps):
+            if step.sla_seconds <= 0:
+                yield subject.at(file, ("steps", index, "sla_seconds"), "a term is a positive number of seconds")
+
+
+def roles_are_known(subject: Subject) -> Iterator[Finding]:
+    for kind, file in _types(subject):
+        for index, step in enumerate(kind.steps):
+            if step.role not in ROLES:
+                yield subject.at(file, ("steps", index, "role"), f"unknown role {step.role}")
+
+
+def needed_reasons_exist(subject: Subject) -> Iterator[Finding]:
+    explained = {outcome for reason in subject.pack.reasons.values() for outcome in reason.outcomes}
+    for kind, file in _types(subject):
+        for index, step in enumerate(kind.steps):
+            for name, outcome in step.outcomes.items():
+                if outcome.needs_reason and name not in explained:
+                    yield subject.at(file, ("steps", index, "outcomes", name), f"no reason is given for {name}")
+
+
+def _types(subject: Subject) -> Iterator[tuple[DocumentType, str]]:
+    for kind in subject.pack.document_types.values():
+        yield kind, subject.type_files[kind.key]
+
+
+def _outcomes_without_transition(
+    subject: Subject, kind: DocumentType, file: str, index: int, here: frozenset[str]
+) -> Iterator[Finding]:
+    for name, outcome in kind.steps[index].outcomes.items():
+        if not _after(kind, here, outcome.event):
+            message = f"no transition {outcome.event} from {_listed(here)}"
+            yield subject.at(file, ("steps", index, "outcomes", name), message)
+
+
+def _after(kind: DocumentType, here: frozenset[str], event: str) -> frozenset[str]:
+    """Where the document may be once the event is raised; no event moves nothing."""
+    if not event:
+        return here
+    return frozenset(move.to for move in kind.transitions if move.from_ in here and move.event == event)
+
+
+def _left(kind: DocumentType, step: Step, here: frozenset[str]) -> frozenset[str]:
+    """Where the document may be after the step."""
+    going_on = [outcome.event for outcome in step.outcomes.values() if outcome.then == "next"]
+    after: frozenset[str] = frozenset().union(*(_after(kind, here, event) for event in going_on))
+    return after or here
+
+
+def _listed(states: frozenset[str]) -> str:
+    return " or ".join(sorted(states))
+
+
+RULES = (
+    events_have_a_transition,
+    steps_have_one_agency,
+    steps_are_named_once,
+    steps_can_go_on,
+    steps_have_a_clock,
+    roles_are_known,
+    needed_reasons_exist,
+)

