@@ -1,0 +1,105 @@
+"""gRPC face of billing: message → action → message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kit import auth, wire
+from kit.database import Database
+from kit.grpc import SIGNED_IN, Authority
+from portolan.billing.v1 import billing_pb2, billing_pb2_grpc
+from portolan.type.v1 import type_pb2
+
+from billing import actions
+from billing.domain.charges import Charge
+from billing.domain.ledger import StatementLine
+from billing.domain.money import Money
+
+AUTHORITY: Authority = {
+    "QuoteCharges": SIGNED_IN,
+    "ListCharges": SIGNED_IN,
+    "GetStatement": SIGNED_IN,
+    "CheckLedger": frozenset({"finance_officer", "operator_admin"}),
+}
+
+
+class BillingApi(billing_pb2_grpc.BillingServiceServicer):
+    def __init__(self, db: Database, desk: actions.PriceDesk) -> None:
+        self._db = db
+        self._desk = desk
+
+    async def QuoteCharges(
+        self, request: billing_pb2.QuoteChargesRequest, context: Any
+    ) -> billing_pb2.QuoteChargesResponse:
+        charges = await actions.quote(
+            self._db, self._desk, auth.caller(), request.document_type, request.owner_organisation_id
+        )
+        return billing_pb2.QuoteChargesResponse(charges=map(_charge, charges))
+
+    async def ListCharges(
+        self, request: billing_pb2.ListChargesRequest, context: Any
+    ) -> billing_pb2.ListChargesResponse:
+        charges, next_cursor = await actions.list_charges(
+            self._db, auth.caller(), request.document_id, request.cursor, request.limit
+        )
+        return billing_pb2.ListChargesResponse(charges=map(_charge, charges), next_cursor=next_cursor)
+
+    async def GetStatement(
+        self, request: billing_pb2.GetStatementRequest, context: Any
+    ) -> billing_pb2.GetStatementResponse:
+        statement = await actions.current_statement(self._db, auth.caller(), request.organisation_id)
+        return billing_pb2.GetStatementResponse(
+            organisation_id=statement.organisation_id,
+            period_start=wire.timestamp(statement.period_start),
+            period_end=wire.timestamp(statement.period_end),
+            opening_balance=_money(statement.opening),
+            closing_balance=_money(statement.closing),
+            lines=map(_line, statement.lines),
+        )
+
+    async def CheckLedger(
+        self, request: billing_pb2.CheckLedgerRequest, context: Any
+    ) -> billing_pb2.CheckLedgerResponse:
+        check = await actions.check_ledger(self._db)
+        return billing_pb2.CheckLedgerResponse(
+            journals=check.journals,
+            entries=check.entries,
+            sum_minor=check.sum_minor,
+            unbalanced_journals=check.unbalanced_journals,
+            charges_without_journal=check.charges_without_journal,
+        )
+
+
+def _charge(charge: Charge) -> billing_pb2.Charge:
+    return billing_pb2.Charge(
+        id=charge.id,
+        tariff=charge.tariff,
+        labels=charge.labels,
+        document_id=charge.document_id,
+        reference=charge.reference,
+        milestone=charge.milestone,
+        payer_organisation_id=charge.payer,
+        amount=_money(charge.gross),
+        net=_money(charge.net),
+        vat=_money(charge.vat),
+        vat_rate=format(charge.vat_rate, "f"),
+        price_version=charge.price_version,
+        occurred_at=wire.timestamp(charge.occurred_at),
+        recorded_at=wire.timestamp(charge.recorded_at),
+    )
+
+
+def _line(line: StatementLine) -> billing_pb2.StatementLine:
+    return billing_pb2.StatementLine(
+        booked_at=wire.timestamp(line.posting.booked_at),
+        journal_id=line.posting.journal_id,
+        charge_id=line.posting.charge_id,
+        reference=line.posting.reference,
+        labels=line.posting.labels,
+        amount=_money(line.posting.amount),
+        balance=_money(line.balance),
+    )
+
+
+def _money(money: Money) -> type_pb2.Money:
+    return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)

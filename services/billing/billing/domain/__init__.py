@@ -1,0 +1,1 @@
+"""What things cost and who owes what: values and rules, no machinery."""

@@ -1,0 +1,7 @@
+"""Billing's surroundings."""
+
+from kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    pass

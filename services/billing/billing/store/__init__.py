@@ -1,0 +1,1 @@
+"""Billing's tables: the price book, and charges with their double entry."""

@@ -1,0 +1,188 @@
+"""The `portolan` command: what it offers, and how its refusals look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from portolan_cli import desk, places, receipts, run, show
+from portolan_cli.client import Problem, Unreachable
+from portolan_cli.demo_file import NoSuchActor
+from portolan_cli.embedded.postgres import PostgresFailed
+from portolan_cli.embedded.server_user import NoServerUser
+from portolan_cli.embedded.service import ServiceFailed
+from portolan_cli.embedded.supervisor import PortTaken
+from portolan_cli.golden import CaseError
+from portolan_cli.golden import load_all as golden_cases
+from portolan_cli.golden import play as play_case
+from portolan_cli.seeding.plan import SeedError
+
+# What a person can do something about: said in one sentence, without a stack trace.
+EXPECTED = (
+    *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning),
+    *(PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
+)
+FAILED = 1
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Portolan, a national single window.")
+pack_app = typer.Typer(no_args_is_help=True, help="Country packs.")
+app.add_typer(pack_app, name="pack")
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="The folder with all state; default $PORTOLAN_HOME or .portolan")
+]
+Pack = Annotated[
+    Path | None, typer.Option("--pack", help="The country pack; default $PORTOLAN_PACK_PATH or the workspace's")
+]
+BaseUrl = Annotated[
+    str, typer.Option("--base-url", envvar="BASE_URL", help="Default: what runs here, else demo.json's")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, for scripts")]
+As = Annotated[
+    str, typer.Option("--as", help="Who acts: a client's or organisation's key, kind or agency, or client_id:secret")
+]
+
+
+@app.command("run")
+def run_command(
+    home: Home = None,
+    pack: Pack = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    seed: Annotated[bool, typer.Option("--seed/--no-seed", help="Bring the demo in on first start")] = True,
+) -> None:
+    """Start everything on this machine and stay in front until Ctrl-C."""
+    asyncio.run(run.run(places.home(home), places.pack(pack), port, Console(), seeds=seed))
+
+
+@app.command()
+def demo(
+    home: Home = None,
+    pack: Pack = None,
+    base_url: BaseUrl = "",
+    only: Annotated[str, typer.Option("--case", help="Play this case alone")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Play the pack's golden cases over public HTTP; fails when one ends otherwise than expected."""
+    known = desk.demo(places.home(home), base_url)
+    console = Console(stderr=as_json)
+    results = []
+    for case in golden_cases(places.pack(pack)):
+        if only in ("", case.name):
+            console.print(f"[bold]{case.name}[/] {case.title.get('en', '')}")
+            results.append(play_case(case, known, watch=lambda result: show.step(console, result)))
+            show.play(console, results[-1])
+    if as_json:
+        say_json([show.play_as_json(result) for result in results])
+    if not results or not all(result.is_golden for result in results):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="The document: the whole request, or its body alone with --type")],
+    document_type: Annotated[
+        str, typer.Option("--type", help="The document type of a file that holds a body alone")
+    ] = "",
+    on_behalf_of: Annotated[str, typer.Option(help="An organisation that gave a mandate: its key, kind or id")] = "",
+    key: Annotated[
+        str, typer.Option("--idempotency-key", help="Default: derived from the request, so that again is the same")
+    ] = "",
+    by: As = "broker",
+    home: Home = None,
+    base_url: BaseUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Submit a document, print its reference and keep its receipt beside the file."""
+    request = desk.request(file, document_type)
+    with desk.open_desk(places.home(home), base_url, by) as opened:
+        answer = opened.submit(request, on_behalf_of, key)
+    if as_json:
+        return say_json(answer)
+    console = Console()
+    console.print(f"[bold]{answer['reference']}[/] {answer['state']} ({answer.get('state_label', '')})")
+    console.print(f"receipt: {desk.keep_receipt(file, answer)}")
+
+
+@app.command()
+def track(
+    reference: Annotated[str, typer.Argument(help="A reference or an id")],
+    by: As = "broker",
+    home: Home = None,
+    base_url: BaseUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Where a document is, who holds it, and how it came there."""
+    with desk.open_desk(places.home(home), base_url, by) as opened:
+        timeline = opened.timeline(reference)
+    if as_json:
+        return say_json(timeline)
+    Console().print(show.timeline(timeline))
+
+
+@app.command("verify-receipt")
+def verify_receipt(
+    file: Annotated[Path, typer.Argument(help="A receipt, or a document with its receipt")],
+    keys: Annotated[
+        Path | None, typer.Option(help="Public keys (JWKS); default receipt-keys.json of the home folder")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a receipt with nothing running. Exit 0: valid, 1: invalid, 2: cannot tell."""
+    verdict = receipts.verify_file(file, keys or places.home(home) / "receipt-keys.json")
+    if as_json:
+        say_json({"outcome": verdict.outcome.name.lower(), "reason": verdict.reason, "receipt": verdict.receipt})
+    else:
+        style = {receipts.Outcome.VALID: "green", receipts.Outcome.INVALID: "red"}.get(verdict.outcome, "yellow")
+        Console().print(f"[{style}]{verdict.outcome.name.lower()}[/]: {verdict.reason}", highlight=False)
+    raise typer.Exit(int(verdict.outcome))
+
+
+@pack_app.command()
+def lint(
+    path: Annotated[Path | None, typer.Argument(help="The pack's folder")] = None, as_json: AsJson = False
+) -> None:
+    """Say what is wrong with a pack: file, line, message."""
+    from packs.lint import lint as lint_pack
+
+    pack = places.pack(path)
+    findings = lint_pack(pack)
+    if as_json:
+        say_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            print(f"{desk.shown_path(pack / finding.file)}:{finding.line}: {finding.message}")
+        print(f"{pack.name}: {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
+    if findings:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def status(home: Home = None, as_json: AsJson = False) -> None:
+    """What runs here, under which process ids, and how much memory it takes."""
+    described = desk.status(places.home(home))
+    if as_json:
+        return say_json(described)
+    Console().print(show.status(described))
+
+
+def say_json(content: Any) -> None:
+    print(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+def main() -> None:
+    try:
+        app()
+    except EXPECTED as error:
+        Console(stderr=True).print(f"[red]{type(error).__name__}:[/] {error}", highlight=False, markup=True)
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""What the commands for people do: find what runs, choose who acts, submit, look up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from portolan_cli import demo_file, memory
+from portolan_cli.client import Credentials, Portolan
+from portolan_cli.demo_file import Demo, NoSuchActor
+from portolan_cli.embedded import run_file
+
+KEY_CHARS = 32
+NAMES = ("key", "organisation_key", "kind", "agency_code", "client_id")
+
+
+class NotHere(Exception):
+    """What is asked for does not exist or does not run."""
+
+
+class Desk:
+    """One person's way in."""
+
+    def __init__(self, portolan: Portolan, by: Credentials, known: Demo | None) -> None:
+        self._portolan = portolan
+        self._by = by
+        self._demo = known
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._portolan.close()
+
+    def submit(self, request: dict[str, Any], on_behalf_of: str, key: str) -> dict[str, Any]:
+        if on_behalf_of:
+            request = {**request, "on_behalf_of": self._organisation_id(on_behalf_of)}
+        chosen = key or _derived_key(request)
+        answer: dict[str, Any] = self._portolan.post("/v1/documents", self._by, request, key=chosen)
+        return answer
+
+    def timeline(self, reference: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._portolan.get(f"/v1/documents/{reference}/timeline", self._by)
+        return answer
+
+    def _organisation_id(self, name: str) -> str:
+        try:
+            return self._demo.organisation_id(name) if self._demo else name
+        except NoSuchActor:
+            return name
+
+
+def open_desk(home: Path, base_url: str, by: str) -> Desk:
+    client_id, colon, secret = by.partition(":")
+    if colon:
+        return Desk(Portolan(base_url or _running_url(home)), Credentials(client_id, secret), None)
+    known = demo(home, base_url)
+    return Desk(Portolan(known.base_url), _credentials(known, by), known)
+
+
+def demo(home: Path, base_url: str) -> Demo:
+    """demo.json, at the address asked for, else at that of what runs here."""
+    if not demo_file.path(home).exists():
+        raise NotHere(f"{demo_file.path(home)} is missing: start `portolan run` first, or set PORTOLAN_HOME")
+    known = demo_file.read(demo_file.path(home))
+    running = run_file.read(home)
+    return replace(known, base_url=base_url or (running["base_url"] if running else known.base_url))
+
+
+def request(file: Path, document_type: str) -> dict[str, Any]:
+    """The file is the whole request, or with a type its body alone."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotHere(f"{file} cannot be read as JSON: {error}") from error
+    if document_type:
+        return {"type": document_type, "body": content}
+    if not isinstance(content, dict) or "type" not in content or "body" not in content:
+        raise NotHere(f"{file} needs the members type and body; for a body alone say --type")
+    return content
+
+
+def keep_receipt(file: Path, answer: Mapping[str, Any]) -> Path:
+    """With the body that it vouches for, so that the file can be checked alone."""
+    receipt = file.with_suffix(".receipt.json")
+    content = {**answer["receipt"], "body": answer["body"]}
+    receipt.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return receipt
+
+
+def status(home: Path) -> dict[str, Any]:
+    running = run_file.read(home)
+    if running is None:
+        raise NotHere(f"nothing runs in {home}")
+    pids = [running["supervisor"]["pid"], *(one["pid"] for one in running["services"].values() if one["pid"])]
+    families = {"supervisor": running["supervisor"], "postgres": running["postgres"], **running["services"]}
+    return {
+        **running,
+        "home": str(home),
+        "memory_mb": {name: memory.megabytes(memory.family(one["pid"], set(pids))) for name, one in families.items()},
+    }
+
+
+def shown_path(path: Path) -> Path:
+    """As short as it can be for whoever stands here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _running_url(home: Path) -> str:
+    running = run_file.read(home)
+    if running is None:
+        raise NotHere(f"nothing runs in {home}: say where with --base-url")
+    return str(running["base_url"])
+
+
+def _credentials(known: Demo, name: str) -> Credentials:
+    for member in NAMES:
+        for client in known.clients:
+            if client.get(member) == name:
+                return Credentials(client["client_id"], client["client_secret"])
+    raise NoSuchActor(f"nobody in demo.json is called {name}")
+
+
+def _derived_key(request: dict[str, Any]) -> str:
+    canonical = json.dumps(request, sort_keys=True, ensure_ascii=False).encode()
+    return f"cli-{hashlib.sha256(canonical).hexdigest()[:KEY_CHARS]}"

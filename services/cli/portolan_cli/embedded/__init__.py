@@ -1,0 +1,1 @@
+"""The embedded profile: real servers in one folder, started by us and gone with us."""

@@ -1,0 +1,110 @@
+"""One function per verb: what an actor does, over public HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from portolan_cli.client import Credentials
+from portolan_cli.golden import body
+from portolan_cli.golden.case import Step
+from portolan_cli.golden.stage import Document, Stage
+
+LIVE_TASKS = frozenset({"OPEN", "CLAIMED"})
+TASK_CHOICE = frozenset({"document", "step", "rule"})
+IMPUTATION_CHOICE = frozenset({"document"})
+
+Act = Callable[[Stage, Step], Any]
+
+
+class NothingToDecide(Exception):
+    """No open task of that step came to this actor's queue in time."""
+
+
+def submit(stage: Stage, step: Step) -> Any:
+    actor = stage.actor(step.actor)
+    answer = stage.portolan.post("/v1/documents", actor.credentials, request(stage, step), key=stage.key(step))
+    if step.save:
+        document = Document(answer["id"], answer["reference"], answer["type"], actor.credentials)
+        stage.documents[step.save] = document
+    return answer
+
+
+def simulate(stage: Stage, step: Step) -> Any:
+    actor = stage.actor(step.actor)
+    return stage.portolan.post("/v1/documents:simulate", actor.credentials, request(stage, step))
+
+
+def decide(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    task = open_task(stage, step, by)
+    decision = {name: value for name, value in step.arguments.items() if name not in TASK_CHOICE}
+    return stage.portolan.post(f"/v1/tasks/{task['id']}:decide", by, decision, key=stage.key(step))
+
+
+def impute(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    document = stage.document(step.arguments["document"])
+    declared = {name: value for name, value in step.arguments.items() if name not in IMPUTATION_CHOICE}
+    declared["declaration_number"] = stage.declaration_number(declared["declaration_number"])
+    answer = stage.portolan.post(f"/v1/documents/{document.id}/imputations", by, declared, key=stage.key(step))
+    if step.save:
+        stage.imputations[step.save] = answer
+    return answer
+
+
+def cancel_imputation(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    imputation = stage.imputations[step.arguments["imputation"]]
+    path = f"/v1/documents/{imputation['document_id']}/imputations/{imputation['id']}:cancel"
+    reason = {"reason": step.arguments.get("reason", "golden case")}
+    return stage.portolan.post(path, by, reason, key=stage.key(step))
+
+
+def withdraw(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    document = stage.document(step.arguments["document"])
+    etag = stage.portolan.etag(f"/v1/documents/{document.id}", by)
+    reason = {"reason": step.arguments.get("reason", "golden case")}
+    path = f"/v1/documents/{document.id}:withdraw"
+    return stage.portolan.call("POST", path, by, body=reason, key=stage.key(step), if_match=etag)
+
+
+def request(stage: Stage, step: Step) -> dict[str, Any]:
+    arguments = step.arguments
+    asked: dict[str, Any] = {"type": arguments["type"], "body": body.build(stage.portolan, arguments)}
+    if "on_behalf_of" in arguments:
+        asked["on_behalf_of"] = stage.organisation_id(arguments["on_behalf_of"])
+    return asked
+
+
+def open_task(stage: Stage, step: Step, by: Credentials) -> Mapping[str, Any]:
+    document = stage.document(step.arguments["document"])
+
+    def look() -> Mapping[str, Any] | None:
+        return next((task for task in tasks_of(stage, document, by) if _is_meant(task, step)), None)
+
+    task = stage.eventually(look, lambda found: found is not None)
+    if task is None:
+        raise NothingToDecide(f"no open task {step.arguments['step']} on {document.reference} for {step.actor}")
+    return task
+
+
+def tasks_of(stage: Stage, document: Document, by: Credentials) -> list[dict[str, Any]]:
+    return stage.portolan.items("/v1/tasks", by, document_id=document.id)
+
+
+def _is_meant(task: Mapping[str, Any], step: Step) -> bool:
+    rule = step.arguments.get("rule")
+    fits = task["step"] == step.arguments["step"] and rule in (None, task.get("rule"))
+    return fits and task["state"] in LIVE_TASKS
+
+
+ACTS: Mapping[str, Act] = {
+    "submit": submit,
+    "simulate": simulate,
+    "decide": decide,
+    "impute": impute,
+    "cancel_imputation": cancel_imputation,
+    "withdraw": withdraw,
+}

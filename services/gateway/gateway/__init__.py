@@ -1,0 +1,1 @@
+"""HTTP in front of Portolan: it translates, limits and refuses; it owns nothing durable."""

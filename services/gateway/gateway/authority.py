@@ -1,0 +1,96 @@
+"""Who may call what: one table, read by the early check, by the OpenAPI and by the tests that call as everybody else.
+
+The services judge again, and finer: what a caller may not know exists is NOT_FOUND to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ANYONE = frozenset({"anyone"})
+SIGNED_IN = frozenset({"signed_in"})
+
+OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
+FILERS = frozenset({"declarant"})
+ADMINISTRATORS = frozenset({"org_admin", "operator_admin"})
+MANDATORS = ADMINISTRATORS | FILERS
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """`roles`: any of them, or ANYONE, or SIGNED_IN. `visibility`: what a permitted caller then sees."""
+
+    roles: frozenset[str]
+    visibility: str
+
+    @property
+    def is_open(self) -> bool:
+        return self.roles is ANYONE
+
+    def admits(self, roles: frozenset[str]) -> bool:
+        return self.roles in (ANYONE, SIGNED_IN) or not self.roles.isdisjoint(roles)
+
+
+PUBLIC = "the same for everybody"
+DOCUMENT = (
+    "the owner, the submitter under mandate, an organisation that has or had a task on the document, customs, the "
+    "operator; NOT_FOUND for others"
+)
+TASK = "tasks of the caller's own agency; NOT_FOUND for others"
+OWN_ORGANISATION = "the caller's own organisation, any for operator_admin; refused for others"
+
+AUTHORITY: Mapping[str, Authority] = {
+    "issue_token": Authority(ANYONE, "a token of the client that proves itself"),
+    "sign_in": Authority(ANYONE, "a token of the person who proves themselves"),
+    "list_token_keys": Authority(ANYONE, PUBLIC),
+    "get_openid_configuration": Authority(ANYONE, PUBLIC),
+    "list_receipt_keys": Authority(ANYONE, PUBLIC),
+    "rotate_signing_key": Authority(frozenset({"operator_admin"}), "the operator's alone"),
+    "list_document_types": Authority(ANYONE, PUBLIC),
+    "get_document_type": Authority(ANYONE, "the same for everybody; the price is the caller's own when signed in"),
+    "list_reference_codes": Authority(ANYONE, PUBLIC),
+    "submit_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    "simulate_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    "submit_documents": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    "list_documents": Authority(SIGNED_IN, DOCUMENT),
+    "get_document": Authority(SIGNED_IN, DOCUMENT),
+    "get_timeline": Authority(SIGNED_IN, DOCUMENT),
+    "get_receipt": Authority(SIGNED_IN, DOCUMENT),
+    "get_ledger": Authority(SIGNED_IN, DOCUMENT),
+    "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
+    "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
+    "list_tasks": Authority(OFFICERS | {"operator_admin"}, TASK),
+    "get_task": Authority(OFFICERS | {"operator_admin"}, TASK),
+    "claim_task": Authority(OFFICERS, TASK),
+    "release_task": Authority(OFFICERS, TASK),
+    "decide_task": Authority(OFFICERS, TASK),
+    "list_charges": Authority(SIGNED_IN, "charges the caller's organisation pays; all of them for finance"),
+    "get_current_statement": Authority(SIGNED_IN, "the account of the caller's organisation"),
+    "check_ledger": Authority(frozenset({"finance_officer", "operator_admin"}), "totals of the whole ledger"),
+    "list_notifications": Authority(SIGNED_IN, "the caller's own feed and its organisation's"),
+    "mark_notification_read": Authority(SIGNED_IN, "the caller's own feed; NOT_FOUND for others"),
+    "register_organisation": Authority(frozenset({"operator_admin"}), "the operator's alone"),
+    "list_organisations": Authority(
+        SIGNED_IN,
+        "every organisation for the operator, customs and finance; for others their own, those tied to "
+        "them by a mandate, and the public directory of brokers, banks and agencies",
+    ),
+    "get_organisation": Authority(SIGNED_IN, "as in the list; NOT_FOUND for others"),
+    "list_users": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "register_user": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "list_clients": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "register_client": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "revoke_client": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "list_mandates": Authority(MANDATORS, OWN_ORGANISATION),
+    "grant_mandate": Authority(MANDATORS, OWN_ORGANISATION),
+    "revoke_mandate": Authority(MANDATORS, OWN_ORGANISATION),
+    "get_status": Authority(ANYONE, PUBLIC),
+    "get_health": Authority(ANYONE, PUBLIC),
+    "get_readiness": Authority(ANYONE, PUBLIC),
+    "get_openapi": Authority(ANYONE, PUBLIC),
+    "get_docs": Authority(ANYONE, PUBLIC),
+    "get_docs_script": Authority(ANYONE, PUBLIC),
+    "get_docs_style": Authority(ANYONE, PUBLIC),
+}

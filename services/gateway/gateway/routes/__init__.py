@@ -1,0 +1,36 @@
+"""Every call of the public face, a file per subject."""
+
+from gateway.operation import Operation
+from gateway.routes import (
+    batch,
+    billing,
+    docs,
+    document_types,
+    documents,
+    health,
+    keys,
+    mandates,
+    notifications,
+    organisations,
+    sign_in,
+    simulation,
+    tasks,
+    titles,
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    *sign_in.OPERATIONS,
+    *keys.OPERATIONS,
+    *document_types.OPERATIONS,
+    *documents.OPERATIONS,
+    *simulation.OPERATIONS,
+    *batch.OPERATIONS,
+    *titles.OPERATIONS,
+    *tasks.OPERATIONS,
+    *billing.OPERATIONS,
+    *notifications.OPERATIONS,
+    *organisations.OPERATIONS,
+    *mandates.OPERATIONS,
+    *health.OPERATIONS,
+    *docs.OPERATIONS,
+)

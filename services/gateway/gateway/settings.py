@@ -1,0 +1,29 @@
+"""What the gateway needs to know of its surroundings, and every limit an operator may move."""
+
+from kit.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    # Where clients find us, for `openid-configuration`; the request's own host when empty.
+    public_url: str = ""
+    # Addresses whose X-Forwarded-For is believed; nobody's by default.
+    trusted_proxies: str = ""
+
+    request_budget_s: float = 2.5
+    requests_in_flight_max: int = 4096
+    drain_s: float = 0.5
+
+    coalesced_documents_max: int = 128
+    coalesce_linger_ms: float = 3.0
+    coalesced_messages_in_flight_max: int = 8
+    submissions_waiting_max: int = 2048
+
+    rate_storage_url: str = "async+memory://"
+    submissions_per_minute: int = 100_000
+    reads_per_minute: int = 60_000
+    writes_per_minute: int = 60_000
+    open_reads_per_minute: int = 60_000
+    sign_ins_per_minute: int = 6_000
+    sign_in_failures_per_minute: int = 30

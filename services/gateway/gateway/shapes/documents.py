@@ -1,0 +1,168 @@
+"""What intake writes, described."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gateway.shapes.billing import QuotedCharge
+from gateway.shapes.common import Moment, Paged, ProblemViolation, Quantity, Text, Word
+
+JsonObject = dict[str, Any]
+
+
+class Receipt(msgspec.Struct):
+    """`signature` is over the RFC 8785 form of `receipt`."""
+
+    receipt: JsonObject
+    signature: JsonObject
+
+
+class Document(msgspec.Struct, kw_only=True):
+    id: str
+    reference: str
+    type: str
+    state: str
+    state_label: str
+    version: int
+    owner_organisation_id: str
+    submitter_organisation_id: str
+    mandate_id: str | None
+    pack_version: str
+    submitted_at: Moment
+    updated_at: Moment
+    valid_until: Moment | None
+    body: JsonObject
+    receipt: JsonObject
+
+
+class DocumentFilter(Paged, kw_only=True):
+    type: Word = ""
+    state: Word = ""
+    q: Text = ""
+
+
+class Withdrawal(msgspec.Struct, forbid_unknown_fields=True):
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class Holder(msgspec.Struct):
+    agency: str
+    step: str
+    since: Moment
+    due_at: Moment | None
+
+
+class TimelineItem(msgspec.Struct, rename={"from_": "from"}, kw_only=True):
+    seq: int
+    at: Moment
+    kind: str
+    from_: str | None
+    to: str | None
+    event: str | None
+    actor: str | None
+    agency: str | None
+    step: str | None
+    due_at: Moment | None
+    reason_code: str | None
+    detail: Any
+
+
+class Timeline(msgspec.Struct):
+    document_id: str
+    reference: str
+    state: str
+    holder: Holder | None
+    items: list[TimelineItem]
+
+
+class LedgerLine(msgspec.Struct, kw_only=True):
+    line: int
+    hs_code: str
+    authorised: Quantity | None
+    reserved: Quantity | None
+    consumed: Quantity | None
+    released: Quantity | None
+    remaining: Quantity | None
+
+
+class Ledger(msgspec.Struct, kw_only=True):
+    """The title's own figures are null when its lines count in different units."""
+
+    document_id: str
+    unit: str | None
+    authorised: Quantity | None
+    reserved: Quantity | None
+    consumed: Quantity | None
+    released: Quantity | None
+    remaining: Quantity | None
+    lines: list[LedgerLine]
+    entries: list[JsonObject]
+
+
+class Imputation(msgspec.Struct, kw_only=True):
+    id: str
+    document_id: str
+    state: Literal["CONSUMED", "RESERVED", "CANCELLED"]
+    declaration_number: str
+    declaration_line: str
+    title_line: int
+    office: str
+    registered_on: Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
+    quantity: Quantity
+    value: JsonObject
+    imputed_at: Moment
+    remaining: Quantity
+
+
+class Route(msgspec.Struct):
+    agency: str
+    document: str
+    mode: str
+    sla_seconds: int
+    rule: str
+
+
+class Simulation(msgspec.Struct, kw_only=True):
+    """What would happen to this document, by the very rules it would meet."""
+
+    valid: bool
+    errors: list[ProblemViolation]
+    routes: list[Route]
+    charges: list[QuotedCharge]
+    due_at: Moment | None
+    channel_hint: str | None
+    pack_version: str | None
+
+
+class Price(msgspec.Struct):
+    """What one document of the type costs its owner now, VAT included, and what that is made of."""
+
+    amount_minor: int
+    currency: str
+    charges: list[QuotedCharge]
+
+
+class DocumentType(msgspec.Struct, kw_only=True):
+    """`schema` is the body's JSON Schema; `price` is null when billing cannot be asked."""
+
+    type: str
+    labels: dict[str, str]
+    schema: JsonObject
+    states: list[JsonObject]
+    transitions: list[JsonObject]
+    price: Price | None
+
+
+class CodeFilter(Paged, kw_only=True):
+    q: Text = ""
+
+
+class CodePage(msgspec.Struct, rename={"name": "list"}):
+    """Each code has at least `code` and `labels`."""
+
+    name: str
+    version: str
+    items: list[JsonObject]
+    next_cursor: str | None

@@ -1,0 +1,51 @@
+"""The pack in force as callers see it: document types and code lists."""
+
+from collections.abc import Sequence
+
+import packs
+from kit import clock, pages
+from kit.database import Database
+from kit.errors import Conflict, Malformed
+from packs import codelists
+
+from intake.domain import representation
+from intake.domain.rulebook import Rulebooks
+from intake.domain.values import is_plain_text
+from intake.store import pack_versions
+
+QUERY_CHARS_MAX = 80
+
+
+def document_types(rulebooks: Rulebooks) -> Sequence[bytes]:
+    types = rulebooks.in_force(clock.now()).types.values()
+    return [representation.document_type_json(rules.kind) for rules in types]
+
+
+def document_type(rulebooks: Rulebooks, key: str) -> bytes:
+    return representation.document_type_json(rulebooks.in_force(clock.now()).kind(key))
+
+
+def codes(rulebooks: Rulebooks, name: str, query: str, cursor: str, limit: int) -> tuple[Sequence[bytes], str, str]:
+    """A page of codes, the cursor of the next, and the list's version."""
+    if not is_plain_text(query, QUERY_CHARS_MAX):
+        raise Malformed("MALFORMED", "the query is not plain text, or too long")
+    code_list = rulebooks.in_force(clock.now()).code_list(name)
+    filters = {"list": name, "version": code_list.version, "query": query}
+    position = pages.decode(cursor, filters, list[int]) or [0]
+    page = codelists.page(code_list, query, position[0], pages.limit(limit))
+    following = pages.encode(filters, [page.following]) if page.following is not None else ""
+    return [representation.code_json(code) for code in page.codes], following, code_list.version
+
+
+async def load(db: Database, pack: packs.Pack) -> None:
+    """The same version again is the same content. Raises Conflict when it is not."""
+    content = packs.dumps(pack).decode()
+    async with db.transaction() as tx:
+        await pack_versions.add(tx, pack.name, pack.version, pack.effective_from, content)
+        if await pack_versions.content(tx, pack.name, pack.version) != content:
+            raise Conflict("PACK_VERSION_TAKEN", f"{pack.name} {pack.version} was loaded with other content")
+
+
+async def loaded(db: Database) -> Rulebooks:
+    async with db.connection() as connection:
+        return Rulebooks(packs.loads(content) for content in await pack_versions.contents(connection))

@@ -1,0 +1,126 @@
+"""What identity knows and intake must ask: profiles and mandates, remembered no longer than is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from kit.errors import Forbidden, NotFound, Unavailable
+from kit.grpc import call
+from portolan.identity.v1 import identity_pb2
+
+from intake.domain.parties import Filing, Profile
+
+MANDATE_SECONDS = 2.0
+PROFILE_SECONDS = 30.0
+PROFILE_WITHOUT_IDENTITY_SECONDS = 3600.0
+ENTRIES_MAX = 20_000
+FILE, WITHDRAW = "file", "withdraw"
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Directory:
+    """`stub` is identity's; `own_token` proves that it is intake that asks."""
+
+    def __init__(self, stub: Any, own_token: Callable[[], str]) -> None:
+        self._stub = stub
+        self._own_token = own_token
+        self._profiles: Memory[str, Profile] = Memory()
+        self._mandates: Memory[tuple[str, str, str, str], tuple[str, Profile]] = Memory()
+
+    async def filing(self, owner: str, submitter: str, submitted_by: str, document_type: str) -> Filing:
+        """Raises Forbidden MANDATE_REQUIRED when the submitter may not file this type for the owner."""
+        if owner in ("", submitter):
+            return Filing(await self.profile(submitter), submitter, submitted_by)
+        mandate_id, profile = await self.mandate(owner, submitter, FILE, document_type)
+        return Filing(profile, submitter, submitted_by, mandate_id)
+
+    async def profile(self, organisation_id: str) -> Profile:
+        """Without identity the profile last known serves: it steers rules and prices, it authorises nothing."""
+        try:
+            return await self._profiles.get(organisation_id, PROFILE_SECONDS, self._ask_profile)
+        except Unavailable:
+            known = self._profiles.known(organisation_id, PROFILE_WITHOUT_IDENTITY_SECONDS)
+            if known is None:
+                raise
+            return known
+
+    async def mandate(self, principal: str, agent: str, power: str, document_type: str) -> tuple[str, Profile]:
+        """The mandate's id and the principal's profile; a refusal is never remembered."""
+        return await self._mandates.get((principal, agent, power, document_type), MANDATE_SECONDS, self._ask_mandate)
+
+    async def _ask_profile(self, organisation_id: str) -> Profile:
+        request = identity_pb2.GetOrganisationRequest(id=organisation_id)
+        answer = await call(self._stub.GetOrganisation, request, token=self._own_token())
+        return _profile(answer.organisation)
+
+    async def _ask_mandate(self, key: tuple[str, str, str, str]) -> tuple[str, Profile]:
+        principal, agent, power, document_type = key
+        request = identity_pb2.CheckMandateRequest(
+            principal_organisation_id=principal,
+            agent_organisation_id=agent,
+            power=power,
+            document_type=document_type,
+        )
+        try:
+            answer = await call(self._stub.CheckMandate, request, token=self._own_token())
+        except NotFound as error:
+            raise _no_mandate() from error
+        if not answer.allowed:
+            raise _no_mandate()
+        return answer.mandate_id, _profile(answer.principal)
+
+
+def _no_mandate() -> Forbidden:
+    return Forbidden("MANDATE_REQUIRED", "no mandate in force allows this for that organisation")
+
+
+def _profile(organisation: identity_pb2.Organisation) -> Profile:
+    return Profile(organisation.id, tuple(organisation.attributes), organisation.billing_mode)
+
+
+class Memory(Generic[K, V]):
+    """Answers remembered for a while. Those who ask the same at the same time share one question, not its refusal."""
+
+    def __init__(self) -> None:
+        self._known: dict[K, tuple[float, V]] = {}
+        self._asking: dict[K, asyncio.Task[V]] = {}
+
+    def known(self, key: K, seconds: float) -> V | None:
+        found = self._known.get(key)
+        return found[1] if found is not None and time.monotonic() - found[0] < seconds else None
+
+    async def get(self, key: K, seconds: float, ask: Callable[[K], Awaitable[V]]) -> V:
+        found = self.known(key, seconds)
+        if found is not None:
+            return found
+        asking = self._asking.get(key)
+        if asking is not None:
+            try:
+                return await asyncio.shield(asking)
+            except Forbidden:
+                return await self._ask(key, ask)
+        return await asyncio.shield(self._begin(key, ask))
+
+    def _begin(self, key: K, ask: Callable[[K], Awaitable[V]]) -> asyncio.Task[V]:
+        asking = asyncio.create_task(self._ask(key, ask))
+        self._asking[key] = asking
+        asking.add_done_callback(lambda done: self._forget_question(key, done))
+        return asking
+
+    def _forget_question(self, key: K, done: asyncio.Task[V]) -> None:
+        self._asking.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # those who wait raise it; nobody else needs to hear
+
+    async def _ask(self, key: K, ask: Callable[[K], Awaitable[V]]) -> V:
+        asked_at = time.monotonic()
+        answer = await ask(key)
+        if len(self._known) >= ENTRIES_MAX:
+            self._known.clear()
+        self._known[key] = (asked_at, answer)
+        return answer

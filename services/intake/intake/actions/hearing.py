@@ -1,0 +1,101 @@
+"""Hear: what routing and billing tell of a document becomes its timeline, its readers and its moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kit import outbox
+from kit.database import Tx
+from kit.errors import Refused
+from packs.model import Transition
+
+from intake.actions import facts
+from intake.actions.reading import is_id
+from intake.domain.documents import Document, Item, transition
+from intake.domain.rulebook import Rulebooks
+from intake.domain.titles import Entry, TitleLine
+from intake.domain.values import Quantity
+from intake.store import documents, ledgers, timelines
+from intake.store.timelines import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """`item` tells of it; `document_event` is the move it puts the document through, empty for none."""
+
+    document_id: str
+    item: Item
+    document_event: str = ""
+    opened: Task | None = None
+    closed_task_id: str = ""
+    closes_case: bool = False
+    authorised: Quantity | None = None
+
+
+async def hear(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
+    """Silent about documents that are not ours: charges may concern something else."""
+    if not is_id(happening.document_id):
+        return
+    if happening.document_event or happening.authorised is not None:
+        document = await documents.lock(tx, happening.document_id)
+        if document is None:
+            return
+        await _move(tx, rulebooks, document, happening)
+    else:
+        await documents.note(tx, happening.document_id, [happening.item])
+    await _tasks(tx, happening)
+
+
+async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Happening) -> None:
+    """An event that has no transition (the document was withdrawn meanwhile) is noted, never an error."""
+    try:
+        move = _transition(rulebooks, document, happening.document_event)
+        reduced = await _reduced(tx, document, happening)
+    except Refused as refusal:
+        await documents.save(tx, document, [happening.item, _note(document, happening, refusal)])
+        return
+    await _book(tx, document, happening, reduced)
+    moves = [move] if move is not None else []
+    moved = document.follow(rulebooks.kind(document), move, happening.item.at) if move is not None else document
+    await documents.save(tx, moved, [happening.item, *(happening.item.moving(move) for move in moves)])
+    said = [facts.document_decided(document, move, happening.item.at, happening.item.reason_code) for move in moves]
+    await outbox.append_many(tx, said)
+
+
+def _transition(rulebooks: Rulebooks, document: Document, event: str) -> Transition | None:
+    return transition(document, rulebooks.kind(document), event) if event else None
+
+
+async def _reduced(tx: Tx, document: Document, happening: Happening) -> tuple[TitleLine, Sequence[Entry]] | None:
+    """Raises Refused when the decision's quantity does not fit the title."""
+    if happening.authorised is None:
+        return None
+    lines = await ledgers.lines(tx, document.id)
+    if len(lines) != 1 or lines[0].unit != happening.authorised.unit:
+        raise Refused("INVALID_TRANSITION", "a quantity is reduced on titles of one line, in its unit")
+    return lines[0].reduce(happening.authorised.value)
+
+
+async def _book(
+    tx: Tx, document: Document, happening: Happening, reduced: tuple[TitleLine, Sequence[Entry]] | None
+) -> None:
+    if reduced is None or not reduced[1]:
+        return
+    line, entries = reduced
+    await ledgers.save_line(tx, document.id, line)
+    await ledgers.book(tx, document.id, entries, None, happening.item.actor, happening.item.at)
+
+
+def _note(document: Document, happening: Happening, refusal: Refused) -> Item:
+    detail = {"event": happening.document_event or None, "state": document.state, "reason": refusal.detail}
+    return replace(happening.item, kind="note", event="", reason_code="", due_at=None, detail=detail)
+
+
+async def _tasks(tx: Tx, happening: Happening) -> None:
+    if happening.opened is not None:
+        await timelines.open_task(tx, happening.opened)
+    if happening.closed_task_id:
+        await timelines.close_task(tx, happening.closed_task_id)
+    if happening.closes_case:
+        await timelines.close_tasks(tx, happening.document_id)

@@ -1,0 +1,27 @@
+"""Every metric of intake, each with a sentence for the person on call."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SUBMISSIONS_TOTAL = Counter(
+    "portolan_intake_submissions_total",
+    "Submissions by what became of them. A rise of `error` is ours; `refused` is what callers sent.",
+    ["outcome"],
+)
+BATCH_DOCUMENTS = Histogram(
+    "portolan_intake_batch_documents",
+    "Documents that shared one commit. Near the maximum for long: intake needs another process.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200),
+)
+WAITING_DOCUMENTS = Gauge(
+    "portolan_intake_waiting_documents",
+    "Valid documents waiting for their commit. When it grows, look at the database.",
+)
+BATCH_FALLBACKS_TOTAL = Counter(
+    "portolan_intake_batch_fallbacks_total",
+    "Batches that failed as a whole and were committed one by one. Should stay at zero; the log says why.",
+)
+IMPUTATIONS_TOTAL = Counter(
+    "portolan_intake_imputations_total",
+    "Imputations by outcome. `exceeded` is a title that had no more.",
+    ["outcome"],
+)

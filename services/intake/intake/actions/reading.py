@@ -1,0 +1,134 @@
+"""What callers may see of documents: one, a page, a timeline, a receipt, a ledger. Nobody's business is NOT_FOUND."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kit import pages
+from kit.auth import Principal
+from kit.database import Database, Tx
+from kit.errors import Malformed, NotFound
+
+from intake.domain import representation
+from intake.domain.documents import Document
+from intake.domain.parties import Viewer, viewer
+from intake.domain.references import is_reference
+from intake.domain.rulebook import Rulebooks
+from intake.domain.values import is_plain_text
+from intake.store import documents, ledgers, timelines
+from intake.store.documents import Filter, Stored
+
+PAGE_BYTES_MAX = 2 * 1024 * 1024
+QUERY_CHARS_MAX = 40
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    document_json: bytes
+    etag: str
+
+
+def viewer_of(caller: Principal) -> Viewer:
+    return viewer(caller.organisation_id, caller.agency, caller.roles)
+
+
+def is_id(text: str) -> bool:
+    return bool(_UUID.fullmatch(text.lower()))
+
+
+async def document_id(tx: Tx, asked: str) -> str:
+    """Callers name a document by id or by reference. Raises NotFound."""
+    if is_id(asked):
+        return asked.lower()
+    found = await documents.id_of(tx, asked.upper()) if is_reference(asked.upper()) else None
+    if found is None:
+        raise NotFound("NOT_FOUND")
+    return found
+
+
+async def visible(tx: Tx, asked: str, caller: Principal) -> Document:
+    """Raises NotFound."""
+    document = await documents.find(tx, await document_id(tx, asked), viewer_of(caller))
+    if document is None:
+        raise NotFound("NOT_FOUND")
+    return document
+
+
+async def _read(tx: Tx, asked: str, caller: Principal) -> Stored:
+    stored = await documents.read(tx, await document_id(tx, asked), viewer_of(caller))
+    if stored is None:
+        raise NotFound("NOT_FOUND")
+    return stored
+
+
+async def document(db: Database, rulebooks: Rulebooks, caller: Principal, asked: str) -> Shown:
+    async with db.connection() as connection:
+        stored = await _read(connection, asked, caller)
+    return Shown(show(rulebooks, stored, caller.language), stored[0].etag)
+
+
+def show(rulebooks: Rulebooks, stored: Stored, language: str) -> bytes:
+    document, body, receipt = stored
+    head = representation.document_head(document, rulebooks.state_label(document, language))
+    return representation.document_json(head, body, receipt)
+
+
+async def page(
+    db: Database, rulebooks: Rulebooks, caller: Principal, asked: Filter, cursor: str, limit: int
+) -> tuple[Sequence[bytes], str]:
+    """Newest first. A page may be shorter than asked when bodies are large; the cursor goes on from there."""
+    query = asked.query.upper()
+    if not all(is_plain_text(text, QUERY_CHARS_MAX * 2) for text in (asked.type, asked.state, query)):
+        raise Malformed("MALFORMED", "a filter is not plain text, or too long")
+    filters = {"list": "documents", "type": asked.type, "state": asked.state, "query": query}
+    before = _position(pages.decode(cursor, filters))
+    most = pages.limit(limit)
+    wanted = Filter(asked.type, asked.state, query)
+    async with db.connection() as connection:
+        found = await documents.list_newest_first(
+            connection, viewer_of(caller), wanted, before, most + 1, PAGE_BYTES_MAX
+        )
+    shown = found[:most]
+    has_more = len(found) > most or _is_cut(shown)
+    following = pages.encode(filters, [shown[-1][0].id]) if shown and has_more else ""
+    return [show(rulebooks, one, caller.language) for one in shown], following
+
+
+def _is_cut(shown: Sequence[Stored]) -> bool:
+    """Whether bodies filled the page before the limit did."""
+    return sum(len(body) for _, body, _ in shown) >= PAGE_BYTES_MAX
+
+
+def _position(position: object) -> str | None:
+    if position is None:
+        return None
+    if isinstance(position, list) and len(position) == 1 and _UUID.fullmatch(str(position[0])):
+        return str(position[0])
+    raise Malformed("MALFORMED", "the cursor is not one of ours")
+
+
+async def timeline(db: Database, caller: Principal, asked: str) -> bytes:
+    async with documents.snapshot(db) as tx:
+        document = await visible(tx, asked, caller)
+        holder = await timelines.holder(tx, document.id)
+        return representation.timeline_json(document, holder, await timelines.items(tx, document.id))
+
+
+async def receipt(db: Database, caller: Principal, asked: str) -> bytes:
+    async with db.connection() as connection:
+        _, body, signed = await _read(connection, asked, caller)
+    return representation.receipt_json(signed, body)
+
+
+async def ledger(db: Database, caller: Principal, asked: str) -> bytes:
+    """Raises NotFound also for documents that are no titles."""
+    async with documents.snapshot(db) as tx:
+        document = await visible(tx, asked, caller)
+        lines = await ledgers.lines(tx, document.id)
+        if not lines:
+            raise NotFound("NOT_FOUND", "this document has no ledger")
+        return representation.ledger_json(document, lines, await ledgers.entries(tx, document.id))

@@ -1,0 +1,231 @@
+"""The register: valid documents that wait at the same moment are entered together, in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kit import ids, telemetry, trace, wire
+from kit.database import Database
+from kit.errors import Internal, Invalid, PortolanError, Unavailable
+from kit.outbox import OutboxEntry
+from portolan.intake.v1 import events_pb2
+
+from intake.actions import metrics
+from intake.actions.numbers import Numbers
+from intake.domain import representation
+from intake.domain.canonical import canonical
+from intake.domain.documents import Document
+from intake.domain.receipts import ReceiptKey, body_digest
+from intake.domain.references import reference
+from intake.domain.rulebook import Candidate, Judgement, Rulebook
+from intake.store import submissions
+from intake.store.submissions import Acceptance, EarlierAnswer, Key
+
+TOPIC = "portolan.intake.document.v1"
+BATCH_DOCUMENTS_MAX = 100
+GATHER_SECONDS = 0.003
+WAITING_DOCUMENTS_MAX = 4_000
+COMMITS_AT_ONCE = 2
+FIRST_ETAG = '"1"'
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A judged and valid submission."""
+
+    book: Rulebook
+    document_type: str
+    candidate: Candidate
+    judgement: Judgement
+    idempotency_key: str
+    fingerprint: bytes
+    traceparent: str
+
+    @property
+    def key(self) -> Key:
+        return self.candidate.filing.submitter_organisation_id, self.idempotency_key
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    document_id: str
+    document_json: bytes
+    etag: str
+    replayed: bool
+
+
+Waiting = tuple[Draft, "asyncio.Future[Answer]"]
+
+
+class Register:
+    def __init__(self, db: Database, key: ReceiptKey) -> None:
+        self._db = db
+        self._key = key
+        self._numbers = Numbers(db)
+        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(WAITING_DOCUMENTS_MAX)
+        self._clerks: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        self._clerks = [asyncio.create_task(self._work()) for _ in range(COMMITS_AT_ONCE)]
+
+    async def close(self) -> None:
+        for clerk in self._clerks:
+            clerk.cancel()
+        await asyncio.gather(*self._clerks, return_exceptions=True)
+        while not self._waiting.empty():
+            _, answer = self._waiting.get_nowait()
+            answer.set_exception(Unavailable("OVERLOADED", "this process is leaving"))
+
+    async def enter(self, draft: Draft) -> Answer:
+        """Returns once the document is committed. Raises Unavailable, Invalid IDEMPOTENCY_KEY_REUSED."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        try:
+            self._waiting.put_nowait((draft, answer))
+        except asyncio.QueueFull as error:
+            raise Unavailable("OVERLOADED", "too many documents are waiting") from error
+        return await answer
+
+    async def _work(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            if self._waiting.qsize() < BATCH_DOCUMENTS_MAX:
+                await asyncio.sleep(GATHER_SECONDS)
+            while len(batch) < BATCH_DOCUMENTS_MAX and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            metrics.WAITING_DOCUMENTS.set(self._waiting.qsize())
+            await self._settle(batch)
+
+    async def _settle(self, batch: Sequence[Waiting]) -> None:
+        """A document that the database refuses must not sink its neighbours."""
+        try:
+            answers = await self.record([draft for draft, _ in batch])
+        except Unavailable as error:
+            _give(batch, [error] * len(batch))
+        except Exception as error:
+            if len(batch) == 1:
+                _give(batch, [_fault(error)])
+                return
+            metrics.BATCH_FALLBACKS_TOTAL.inc()
+            telemetry.log().warning("batch_falls_back", documents=len(batch), reason=repr(error))
+            for one in batch:
+                await self._settle([one])
+        else:
+            _give(batch, answers)
+
+    async def record(self, drafts: Sequence[Draft]) -> list[Answer | PortolanError]:
+        """One transaction. Those whose key was used before read what its first use was answered."""
+        metrics.BATCH_DOCUMENTS.observe(len(drafts))
+        numbers = await self._numbers.take(len(drafts))
+        acceptances = [self._acceptance(draft, number) for draft, number in zip(drafts, numbers, strict=True)]
+        async with self._db.transaction() as tx:
+            accepted = await submissions.accept(tx, acceptances)
+        used = [one.key for one in acceptances if one.document.id not in accepted]
+        earlier = await self.earlier(used) if used else {}
+        return [
+            _fresh(one) if one.document.id in accepted else replay(earlier[one.key], one.fingerprint)
+            for one in acceptances
+        ]
+
+    async def earlier(self, keys: Sequence[Key]) -> dict[Key, EarlierAnswer]:
+        async with self._db.connection() as connection:
+            return await submissions.earlier_answers(connection, keys)
+
+    def _acceptance(self, draft: Draft, number: int) -> Acceptance:
+        document = _document(draft, number)
+        pack = draft.book.pack
+        state = draft.book.kind(document.type).state(document.state)
+        body = canonical(draft.candidate.body)
+        label = pack.label(state.labels, draft.candidate.language) if state else document.state
+        return Acceptance(
+            document=document,
+            idempotency_key=draft.idempotency_key,
+            fingerprint=draft.fingerprint,
+            submitted_by=draft.candidate.filing.submitted_by,
+            answer_head=representation.document_head(document, label),
+            body=body,
+            receipt=self._receipt(document, body, draft.traceparent),
+            lines=draft.judgement.lines,
+            event=OutboxEntry(TOPIC, document.id, _submitted(document, draft), draft.traceparent),
+        )
+
+    def _receipt(self, document: Document, body: bytes, traceparent: str) -> bytes:
+        return self._key.receipt(
+            {
+                "document_id": document.id,
+                "reference": document.reference,
+                "type": document.type,
+                "version": document.version,
+                "owner_organisation_id": document.owner_organisation_id,
+                "submitter_organisation_id": document.submitter_organisation_id,
+                "pack_version": document.pack_version,
+                "submitted_at": wire.rfc3339(document.submitted_at),
+                "body_sha256": body_digest(body),
+                "trace_id": trace.trace_id(traceparent),
+            }
+        )
+
+
+def replay(earlier: EarlierAnswer, fingerprint: bytes) -> Answer | PortolanError:
+    if earlier.fingerprint != fingerprint:
+        return Invalid("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used for another request")
+    document = representation.document_json(earlier.head, earlier.body, earlier.receipt)
+    return Answer(earlier.document_id, document, FIRST_ETAG, replayed=True)
+
+
+def _fresh(accepted: Acceptance) -> Answer:
+    document = representation.document_json(accepted.answer_head, accepted.body, accepted.receipt)
+    return Answer(accepted.document.id, document, FIRST_ETAG, replayed=False)
+
+
+def _document(draft: Draft, number: int) -> Document:
+    kind = draft.book.kind(draft.document_type)
+    filing, at = draft.candidate.filing, draft.candidate.submitted_at
+    return Document(
+        id=draft.candidate.document_id,
+        reference=reference(kind.prefix, draft.book.year(at), number, draft.book.pack.reference.digits),
+        type=kind.key,
+        pack_version=draft.book.pack.version,
+        state=kind.initial_state,
+        revision=1,
+        version=1,
+        owner_organisation_id=filing.owner.organisation_id,
+        submitter_organisation_id=filing.submitter_organisation_id,
+        mandate_id=filing.mandate_id,
+        submitted_at=at,
+        updated_at=at,
+    )
+
+
+def _submitted(document: Document, draft: Draft) -> events_pb2.DocumentSubmitted:
+    return events_pb2.DocumentSubmitted(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        pack_version=document.pack_version,
+        version=document.version,
+        state=document.state,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        submitted_by=draft.candidate.filing.submitted_by,
+        mandate_id=document.mandate_id,
+        submitted_at=wire.timestamp(document.submitted_at),
+        facts_json=draft.judgement.facts_json,
+    )
+
+
+def _give(batch: Sequence[Waiting], answers: Sequence[Answer | PortolanError]) -> None:
+    for (_, waiter), answer in zip(batch, answers, strict=True):
+        if waiter.done():
+            continue
+        if isinstance(answer, PortolanError):
+            waiter.set_exception(answer)
+        else:
+            waiter.set_result(answer)
+
+
+def _fault(error: Exception) -> Internal:
+    fault = ids.new_id()
+    telemetry.log().error("submission_failed", fault=fault, exc_info=error)
+    return Internal("INTERNAL", fault)

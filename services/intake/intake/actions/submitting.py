@@ -1,0 +1,194 @@
+"""Submit and simulate: who files, for whom, by which rules; what is valid goes to the register."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kit import clock, ids, telemetry, trace
+from kit.auth import Principal, TokenVerifier
+from kit.errors import Forbidden, Internal, Invalid, PortolanError, Unavailable, Violation
+
+from intake.actions import metrics
+from intake.actions.directory import Directory
+from intake.actions.register import Answer, Draft, Register, replay
+from intake.domain import envelope
+from intake.domain.envelope import Envelope
+from intake.domain.parties import Filing
+from intake.domain.rulebook import Candidate, Judgement, Rulebook, Rulebooks
+from intake.store.submissions import EarlierAnswer, Key
+
+DECLARANT = "declarant"
+
+Outcome = Answer | PortolanError
+Parties = tuple[str, str, str, str]
+"""Owner, submitter, the submitting subject, document type: what one question to the directory is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    access_token: str
+    idempotency_key: str
+    request: bytes
+    language: str
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A submission whose sender is known; `envelope` may be a refusal that an earlier answer overrules."""
+
+    submission: Submission
+    caller: Principal
+    language: str
+    envelope: Envelope | PortolanError
+
+    @property
+    def key(self) -> Key:
+        return self.caller.organisation_id, self.submission.idempotency_key
+
+    @property
+    def parties(self) -> Parties | None:
+        if isinstance(self.envelope, PortolanError):
+            return None
+        owner = self.envelope.on_behalf_of or self.caller.organisation_id
+        return owner, self.caller.organisation_id, self.caller.subject, self.envelope.type
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    errors: Sequence[Violation]
+    document_type: str
+    owner_organisation_id: str
+    facts_json: bytes
+    pack_version: str
+
+
+class SubmissionDesk:
+    def __init__(self, rulebooks: Rulebooks, verifier: TokenVerifier, directory: Directory, register: Register) -> None:
+        self._rulebooks = rulebooks
+        self._verifier = verifier
+        self._directory = directory
+        self._register = register
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """An outcome for each, in order. Every one stands for itself."""
+        opened = [await self._open(submission) for submission in submissions]
+        filings = await self._filings({one.parties for one in opened if isinstance(one, Opened) and one.parties})
+        drafts = [self._draft(one, filings) if isinstance(one, Opened) else one for one in opened]
+        outcomes = await asyncio.gather(*(self._enter(draft) for draft in drafts))
+        outcomes = await self._overruled(opened, outcomes)
+        for outcome in outcomes:
+            metrics.SUBMISSIONS_TOTAL.labels(_word(outcome)).inc()
+        return outcomes
+
+    async def simulate(self, caller: Principal, request: bytes) -> Simulation:
+        """By the very rules of production. Raises what no correction of the body would heal."""
+        asked = envelope.read(request, caller.language)
+        owner = asked.on_behalf_of or caller.organisation_id
+        filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
+        book = self._rulebooks.in_force(clock.now())
+        candidate = Candidate(ids.new_id(), asked.body, filing, clock.now(), caller.language)
+        try:
+            judgement = book.rules(asked.type, caller.language).judge(candidate)
+        except Invalid as unknown_type:
+            judgement = Judgement(unknown_type.violations, {})
+        return Simulation(judgement.violations, asked.type, owner, judgement.facts_json, book.pack.version)
+
+    async def _open(self, submission: Submission) -> Opened | PortolanError:
+        try:
+            caller = await self._verifier.verify(submission.access_token)
+            caller.require(DECLARANT)
+            envelope.idempotency_key(submission.idempotency_key)
+        except PortolanError as error:
+            return error
+        language = submission.language or caller.language
+        try:
+            return Opened(submission, caller, language, envelope.read(submission.request, language))
+        except PortolanError as error:
+            return Opened(submission, caller, language, error)
+
+    async def _filings(self, parties: set[Parties]) -> Mapping[Parties, Filing | PortolanError]:
+        asked = list(parties)
+        found = await asyncio.gather(*(self._filing(one) for one in asked))
+        return dict(zip(asked, found, strict=True))
+
+    async def _filing(self, parties: Parties) -> Filing | PortolanError:
+        try:
+            return await self._directory.filing(*parties)
+        except PortolanError as error:
+            return error
+
+    def _draft(self, opened: Opened, filings: Mapping[Parties, Filing | PortolanError]) -> Draft | PortolanError:
+        if isinstance(opened.envelope, PortolanError):
+            return opened.envelope
+        filing = filings[opened.parties] if opened.parties else Forbidden("FORBIDDEN")
+        if isinstance(filing, PortolanError):
+            return filing
+        try:
+            return self._judged(opened, opened.envelope, filing)
+        except PortolanError as error:
+            return error
+        except Exception as error:
+            return _fault(error)
+
+    def _judged(self, opened: Opened, asked: Envelope, filing: Filing) -> Draft:
+        now = clock.now()
+        book = self._rulebooks.in_force(now)
+        candidate = Candidate(ids.new_id(), asked.body, filing, now, opened.language)
+        judgement = _valid(book, asked.type, candidate)
+        traceparent = trace.begin(opened.submission.traceparent)
+        fingerprint = envelope.fingerprint(opened.submission.request)
+        return Draft(
+            book, asked.type, candidate, judgement, opened.submission.idempotency_key, fingerprint, traceparent
+        )
+
+    async def _enter(self, draft: Draft | PortolanError) -> Outcome:
+        if isinstance(draft, PortolanError):
+            return draft
+        try:
+            return await self._register.enter(draft)
+        except PortolanError as error:
+            return error
+
+    async def _overruled(self, opened: Sequence[Opened | PortolanError], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """What is refused today may be the repetition of what was accepted yesterday: its answer stands."""
+        refused = {
+            place: one
+            for place, (one, outcome) in enumerate(zip(opened, outcomes, strict=True))
+            if isinstance(one, Opened) and isinstance(outcome, PortolanError)
+        }
+        answers = list(outcomes)
+        earlier = await self._earlier([one.key for one in refused.values()])
+        for place, one in refused.items():
+            if one.key in earlier:
+                answers[place] = replay(earlier[one.key], envelope.fingerprint(one.submission.request))
+        return answers
+
+    async def _earlier(self, keys: Sequence[Key]) -> Mapping[Key, EarlierAnswer]:
+        if not keys:
+            return {}
+        try:
+            return await self._register.earlier(keys)
+        except Unavailable:
+            return {}
+
+
+def _valid(book: Rulebook, document_type: str, candidate: Candidate) -> Judgement:
+    judgement = book.rules(document_type, candidate.language).judge(candidate)
+    if not judgement.is_valid:
+        raise Invalid("INVALID_DOCUMENT", violations=judgement.violations)
+    return judgement
+
+
+def _fault(error: Exception) -> Internal:
+    fault = ids.new_id()
+    telemetry.log().error("judgement_failed", fault=fault, exc_info=error)
+    return Internal("INTERNAL", fault)
+
+
+def _word(outcome: Outcome) -> str:
+    if isinstance(outcome, Answer):
+        return "replayed" if outcome.replayed else "accepted"
+    return "error" if outcome.status >= 500 else "refused"

@@ -1,0 +1,116 @@
+"""Message → action → message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kit.auth import caller
+from kit.database import Database
+from kit.grpc import ANYONE, SIGNED_IN
+from portolan.intake.v1 import intake_pb2 as pb
+from portolan.intake.v1 import intake_pb2_grpc
+from portolan.type.v1 import type_pb2
+
+from intake.actions import catalogue, imputing, keys, reading, withdrawing
+from intake.actions.directory import Directory
+from intake.actions.submitting import DECLARANT, SubmissionDesk
+from intake.api import stream
+from intake.domain.rulebook import Rulebooks
+from intake.store.documents import Filter
+
+CUSTOMS = frozenset({"customs_officer"})
+DECLARANTS = frozenset({DECLARANT})
+
+AUTHORITY = {
+    # A stream outlives any token: every submission carries its own, verified with it.
+    "SubmitDocuments": ANYONE,
+    "SimulateDocument": DECLARANTS,
+    "GetDocument": SIGNED_IN,
+    "ListDocuments": SIGNED_IN,
+    "WithdrawDocument": DECLARANTS,
+    "GetTimeline": SIGNED_IN,
+    "GetReceipt": SIGNED_IN,
+    "GetLedger": SIGNED_IN,
+    "ImputeTitle": CUSTOMS,
+    "CancelImputation": CUSTOMS,
+    "ListDocumentTypes": ANYONE,
+    "GetDocumentType": ANYONE,
+    "ListReferenceCodes": ANYONE,
+    "ListReceiptKeys": ANYONE,
+}
+
+
+class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
+    def __init__(self, db: Database, rulebooks: Rulebooks, directory: Directory, desk: SubmissionDesk) -> None:
+        self._db = db
+        self._rulebooks = rulebooks
+        self._directory = directory
+        self._desk = desk
+
+    def SubmitDocuments(self, request_iterator: stream.Requests, context: Any) -> stream.Responses:
+        return stream.answer_all(self._desk, request_iterator)
+
+    async def SimulateDocument(self, request: pb.SimulateDocumentRequest, context: Any) -> pb.SimulateDocumentResponse:
+        judged = await self._desk.simulate(caller(), request.request_json)
+        return pb.SimulateDocumentResponse(
+            valid=not judged.errors,
+            errors=[type_pb2.Violation(pointer=v.pointer, code=v.code, message=v.message) for v in judged.errors],
+            type=judged.document_type,
+            owner_organisation_id=judged.owner_organisation_id,
+            facts_json=judged.facts_json,
+            pack_version=judged.pack_version,
+        )
+
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.GetDocumentResponse:
+        shown = await reading.document(self._db, self._rulebooks, caller(), request.id)
+        return pb.GetDocumentResponse(document_json=shown.document_json, etag=shown.etag)
+
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Any) -> pb.ListDocumentsResponse:
+        asked = Filter(request.type, request.state, request.query)
+        found, following = await reading.page(self._db, self._rulebooks, caller(), asked, request.cursor, request.limit)
+        return pb.ListDocumentsResponse(document_jsons=found, next_cursor=following)
+
+    async def WithdrawDocument(self, request: pb.WithdrawDocumentRequest, context: Any) -> pb.WithdrawDocumentResponse:
+        shown = await withdrawing.withdraw(
+            self._db, self._rulebooks, self._directory, caller(), request.id, request.if_match, request.reason
+        )
+        return pb.WithdrawDocumentResponse(document_json=shown.document_json, etag=shown.etag)
+
+    async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
+        return pb.GetTimelineResponse(timeline_json=await reading.timeline(self._db, caller(), request.id))
+
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> pb.GetReceiptResponse:
+        return pb.GetReceiptResponse(receipt_json=await reading.receipt(self._db, caller(), request.id))
+
+    async def GetLedger(self, request: pb.GetLedgerRequest, context: Any) -> pb.GetLedgerResponse:
+        return pb.GetLedgerResponse(ledger_json=await reading.ledger(self._db, caller(), request.id))
+
+    async def ImputeTitle(self, request: pb.ImputeTitleRequest, context: Any) -> pb.ImputeTitleResponse:
+        imputed = await imputing.impute(self._db, self._rulebooks, caller(), request.id, request.request_json)
+        return pb.ImputeTitleResponse(imputation_json=imputed.imputation_json, replayed=imputed.replayed)
+
+    async def CancelImputation(self, request: pb.CancelImputationRequest, context: Any) -> pb.CancelImputationResponse:
+        cancelled = await imputing.cancel(
+            self._db, self._rulebooks, caller(), request.id, request.imputation_id, request.reason
+        )
+        return pb.CancelImputationResponse(imputation_json=cancelled)
+
+    async def ListDocumentTypes(
+        self, request: pb.ListDocumentTypesRequest, context: Any
+    ) -> pb.ListDocumentTypesResponse:
+        return pb.ListDocumentTypesResponse(document_type_jsons=catalogue.document_types(self._rulebooks))
+
+    async def GetDocumentType(self, request: pb.GetDocumentTypeRequest, context: Any) -> pb.GetDocumentTypeResponse:
+        found = catalogue.document_type(self._rulebooks, request.type)
+        return pb.GetDocumentTypeResponse(document_type_json=found)
+
+    async def ListReferenceCodes(
+        self, request: pb.ListReferenceCodesRequest, context: Any
+    ) -> pb.ListReferenceCodesResponse:
+        found, following, version = catalogue.codes(
+            self._rulebooks, request.list, request.query, request.cursor, request.limit
+        )
+        return pb.ListReferenceCodesResponse(code_jsons=found, next_cursor=following, version=version)
+
+    async def ListReceiptKeys(self, request: pb.ListReceiptKeysRequest, context: Any) -> pb.ListReceiptKeysResponse:
+        return pb.ListReceiptKeysResponse(jwk_jsons=await keys.public_keys(self._db))

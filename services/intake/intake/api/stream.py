@@ -1,0 +1,80 @@
+"""One stream, many messages at once: answers go back as they are ready, named by their batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+
+from kit import errors, ids, telemetry
+from kit.errors import Internal, PortolanError
+from portolan.intake.v1 import intake_pb2 as pb
+
+from intake.actions.register import Answer
+from intake.actions.submitting import Outcome, Submission, SubmissionDesk
+
+MESSAGES_IN_FLIGHT_MAX = 64
+
+Requests = AsyncIterable[pb.SubmitDocumentsRequest]
+Responses = AsyncIterator[pb.SubmitDocumentsResponse]
+
+
+async def answer_all(desk: SubmissionDesk, requests: Requests) -> Responses:
+    ready: asyncio.Queue[pb.SubmitDocumentsResponse | None] = asyncio.Queue()
+    reader = asyncio.create_task(_read(desk, requests, ready))
+    try:
+        while (response := await ready.get()) is not None:
+            yield response
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _read(
+    desk: SubmissionDesk, requests: Requests, ready: asyncio.Queue[pb.SubmitDocumentsResponse | None]
+) -> None:
+    free = asyncio.Semaphore(MESSAGES_IN_FLIGHT_MAX)
+
+    async def serve(request: pb.SubmitDocumentsRequest) -> None:
+        try:
+            await ready.put(await answer(desk, request))
+        finally:
+            free.release()
+
+    try:
+        async with asyncio.TaskGroup() as serving:
+            async for request in requests:
+                await free.acquire()
+                serving.create_task(serve(request))
+    finally:
+        ready.put_nowait(None)
+
+
+async def answer(desk: SubmissionDesk, request: pb.SubmitDocumentsRequest) -> pb.SubmitDocumentsResponse:
+    submissions = [
+        Submission(one.access_token, one.idempotency_key, one.request_json, one.language, one.traceparent)
+        for one in request.submissions
+    ]
+    try:
+        outcomes = await desk.submit(submissions)
+    except Exception as error:
+        outcomes = [_fault(error)] * len(submissions)
+    return pb.SubmitDocumentsResponse(batch=request.batch, answers=[_answer(outcome) for outcome in outcomes])
+
+
+def _answer(outcome: Outcome) -> pb.SubmissionAnswer:
+    if isinstance(outcome, Answer):
+        return pb.SubmissionAnswer(
+            document_json=outcome.document_json,
+            document_id=outcome.document_id,
+            etag=outcome.etag,
+            replayed=outcome.replayed,
+        )
+    return pb.SubmissionAnswer(problem=errors.to_problem(outcome))
+
+
+def _fault(error: Exception) -> PortolanError:
+    if isinstance(error, PortolanError):
+        return error
+    fault = ids.new_id()
+    telemetry.log().error("submissions_failed", fault=fault, exc_info=error)
+    return Internal("INTERNAL", fault)

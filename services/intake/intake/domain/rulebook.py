@@ -1,0 +1,199 @@
+"""A pack version made ready to judge documents: shapes and formulas compiled, the decision table at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from babel.numbers import get_currency_precision
+from kit import wire
+from kit.errors import Invalid, NotFound, Violation
+from packs import Pack
+from packs.decisions import DecisionTable
+from packs.model import CodeList, DocumentType
+
+from intake.domain.documents import Document
+from intake.domain.formulas import Formulas
+from intake.domain.parties import Filing
+from intake.domain.shape import Shape
+from intake.domain.titles import TitleLine, title_lines
+from intake.domain.wording import violation
+
+BODY = "/body"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    violations: Sequence[Violation]
+    facts: Mapping[str, Any]
+    lines: Sequence[TitleLine] = ()
+
+    @property
+    def facts_json(self) -> bytes:
+        return msgspec.json.encode(self.facts) if self.facts else b""
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.violations
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A submission on its way to be judged."""
+
+    document_id: str
+    body: Mapping[str, Any]
+    filing: Filing
+    submitted_at: datetime
+    language: str
+
+
+class Rulebook:
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.timezone = ZoneInfo(pack.reference.year_timezone or pack.timezone)
+        self.types = {key: TypeRules(pack, kind) for key, kind in pack.document_types.items()}
+
+    def rules(self, document_type: str, language: str) -> TypeRules:
+        """Raises Invalid for a type this pack does not have."""
+        found = self.types.get(document_type)
+        if found is None:
+            raise Invalid("INVALID_DOCUMENT", violations=[violation("/type", "UNKNOWN_TYPE", language)])
+        return found
+
+    def kind(self, document_type: str) -> DocumentType:
+        """Raises NotFound."""
+        found = self.types.get(document_type)
+        if found is None:
+            raise NotFound("NOT_FOUND", "no such document type")
+        return found.kind
+
+    def code_list(self, name: str) -> CodeList:
+        found = self.pack.lists.get(name)
+        if found is None:
+            raise NotFound("NOT_FOUND", "no such list")
+        return found
+
+    def members(self, name: str) -> frozenset[str]:
+        codes = self.pack.lists.get(name)
+        return codes.members if codes else frozenset()
+
+    def year(self, moment: datetime) -> int:
+        return moment.astimezone(self.timezone).year
+
+
+class TypeRules:
+    """How documents of one type are judged."""
+
+    def __init__(self, pack: Pack, kind: DocumentType) -> None:
+        self.kind = kind
+        self._pack = pack
+        self._shape = Shape(kind.schema)
+        self._formulas = Formulas(pack, kind)
+        self._table = DecisionTable.of(pack)
+        self._day = DayRates(pack)
+
+    def judge(self, candidate: Candidate) -> Judgement:
+        language = candidate.language
+        faults = self._shape.violations(candidate.body, self._members, language, BODY)
+        if faults:
+            return Judgement(faults, {})
+        lines, faults = title_lines(self.kind, candidate.body, language)
+        derived, held = self._formulas.evaluate(candidate.body, self._day.on(candidate.submitted_at.date()).per_unit)
+        faults += [
+            Violation(BODY + check.pointer, check.id, self._pack.label(check.messages, language))
+            for check in self.kind.checks
+            if check.id not in held
+        ]
+        facts = {**derived, **self._own_facts(candidate, derived)}
+        faults += self._refusals(facts, language)
+        return Judgement(faults, facts, lines)
+
+    def _refusals(self, facts: Mapping[str, Any], language: str) -> list[Violation]:
+        """Admission rules of the table: another type must carry these goods, or none is needed."""
+        rules = self._table.admission(facts)
+        return [Violation("/type", rule.id, self._pack.label(rule.labels, language)) for rule in rules]
+
+    def _members(self, name: str) -> frozenset[str]:
+        codes = self._pack.lists.get(name)
+        return codes.members if codes else frozenset()
+
+    def _own_facts(self, candidate: Candidate, derived: Mapping[str, Any]) -> dict[str, Any]:
+        owner = candidate.filing.owner
+        return {
+            "type": self.kind.key,
+            "direction": self.kind.direction,
+            "document_id": candidate.document_id,
+            "submitted_at": wire.rfc3339(candidate.submitted_at),
+            "owner_organisation_id": owner.organisation_id,
+            "submitter_organisation_id": candidate.filing.submitter_organisation_id,
+            "owner_attributes": list(owner.attributes),
+            "owner_billing_mode": owner.billing_mode,
+            "national_value_minor": self._national_value(derived, candidate.submitted_at),
+        }
+
+    def _national_value(self, derived: Mapping[str, Any], moment: datetime) -> int | None:
+        """The amount in the pack's currency at the pack's rate; None without amount or rate."""
+        amount, currency = derived.get("amount_minor"), derived.get("currency")
+        if not isinstance(amount, int) or not isinstance(currency, str):
+            return None
+        factor = self._day.on(moment.date()).national_factor(currency)
+        return None if factor is None else int((amount * factor).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+class DayRates:
+    """Exchange rates, looked up once a day: they do not change within it."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+        self._day = date.min
+        self._factors: dict[str, Decimal | None] = {}
+        self.per_unit: dict[str, float] = {}
+
+    def on(self, day: date) -> DayRates:
+        if day != self._day:
+            self._day, self._factors = day, {}
+            known = {rate.currency: self._pack.rate_on(rate.currency, day) for rate in self._pack.rates}
+            self.per_unit = {currency: float(rate) for currency, rate in known.items() if rate is not None}
+        return self
+
+    def national_factor(self, currency: str) -> Decimal | None:
+        """National minor units for one minor unit of this currency."""
+        if currency not in self._factors:
+            rate = self._pack.rate_on(currency, self._day)
+            exponent = get_currency_precision(self._pack.currency) - get_currency_precision(currency)
+            self._factors[currency] = None if rate is None else rate.scaleb(exponent)
+        return self._factors[currency]
+
+
+class Rulebooks:
+    """Every loaded pack version; new documents are born under the one in force."""
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        ordered = sorted(packs, key=lambda pack: (pack.effective_from, pack.version))
+        self._books = {pack.version: Rulebook(pack) for pack in ordered}
+        self._newest_first = tuple(reversed(self._books.values()))
+
+    def in_force(self, moment: datetime) -> Rulebook:
+        """Raises NotFound when no pack is loaded for this day."""
+        for book in self._newest_first:
+            if book.pack.effective_from <= moment.astimezone(book.timezone).date():
+                return book
+        raise NotFound("NOT_FOUND", "no country pack is in force")
+
+    def of(self, document: Document) -> Rulebook:
+        """The one a document was born under."""
+        return self._books[document.pack_version]
+
+    def kind(self, document: Document) -> DocumentType:
+        return self.of(document).kind(document.type)
+
+    def state_label(self, document: Document, language: str) -> str:
+        book = self.of(document)
+        state = book.kind(document.type).state(document.state)
+        return book.pack.label(state.labels, language) if state else document.state

@@ -1,0 +1,130 @@
+"""Shape of what callers send: a compiled JSON Schema, code lists and date bounds, faults in the caller's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+from kit.errors import Violation
+
+from intake.domain.wording import violation
+
+VIOLATIONS_MAX = 50
+OPTIONS_SHOWN_MAX = 20
+DATE_EARLIEST = "1970-01-01"
+DATE_LATEST = "2199-12-31"
+SCHEMA_DEPTH_MAX = 40
+
+EACH = "*"
+Path = tuple[str, ...]
+Members = Callable[[str], frozenset[str]]
+
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A place in the form whose strings are codes of a list, or dates (`list` empty)."""
+
+    path: Path
+    list: str
+
+
+class Shape:
+    """Compiled once per document type."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
+        self._probes = tuple(dict.fromkeys(_probes(schema, schema, (), 0)))
+
+    def violations(self, value: Any, members: Members, language: str, root: str = "") -> list[Violation]:
+        """Code lists and dates are looked at only in what has the right shape."""
+        if not self._validator.is_valid(value):
+            return list(islice(self._shape_faults(value, language, root), VIOLATIONS_MAX))
+        return list(islice(self._code_faults(value, members, language, root), VIOLATIONS_MAX))
+
+    def _shape_faults(self, value: Any, language: str, root: str) -> Iterator[Violation]:
+        for error in self._validator.iter_errors(value):
+            yield from _told(error, root + pointer(error.instance_path), language)
+
+    def _code_faults(self, value: Any, members: Members, language: str, root: str) -> Iterator[Violation]:
+        for probe in self._probes:
+            allowed = members(probe.list) if probe.list else None
+            for place, found in _leaves(value, probe.path, root):
+                if allowed is None and not DATE_EARLIEST <= found <= DATE_LATEST:
+                    yield violation(place, "DATE_OUT_OF_RANGE", language, earliest=DATE_EARLIEST, latest=DATE_LATEST)
+                elif allowed is not None and found not in allowed:
+                    yield violation(place, "UNKNOWN_CODE", language, list=probe.list)
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _told(error: jsonschema_rs.ValidationError, place: str, language: str) -> Iterator[Violation]:
+    kind = error.kind
+    name = str(kind.name)
+    code = _HUMP.sub("_", name).upper()
+    if name == "required":
+        yield violation(place + pointer([kind.value]), code, language)
+    elif name in {"additionalProperties", "unevaluatedProperties"}:
+        for unexpected in kind.value[:VIOLATIONS_MAX]:
+            yield violation(place + pointer([unexpected[:80]]), "ADDITIONAL_PROPERTIES", language)
+    else:
+        yield violation(place, code, language, **_values(name, kind.value))
+
+
+def _values(name: str, value: Any) -> dict[str, Any]:
+    """What the sentences of wording.json may speak of."""
+    if name == "enum":
+        return {"options": ", ".join(map(str, value[:OPTIONS_SHOWN_MAX]))}
+    if name == "const":
+        return {"options": str(value)[:80]}
+    if name == "type":
+        return {"types": ", ".join(map(str, value))}
+    return {"limit": value, "format": value, "pattern": value}
+
+
+def _probes(schema: Any, root: Mapping[str, Any], path: Path, depth: int) -> Iterator[Probe]:
+    if not isinstance(schema, Mapping) or depth > SCHEMA_DEPTH_MAX:
+        return
+    if "x-list" in schema:
+        yield Probe(path, str(schema["x-list"]))
+    elif schema.get("format") == "date":
+        yield Probe(path, "")
+    for inner, step in _inner(schema, root):
+        yield from _probes(inner, root, path + step, depth + 1)
+
+
+def _inner(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[tuple[Any, Path]]:
+    for name, inner in (schema.get("properties") or {}).items():
+        yield inner, (name,)
+    if "items" in schema:
+        yield schema["items"], (EACH,)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for inner in schema.get(keyword) or ():
+            yield inner, ()
+    for keyword in ("then", "else"):
+        yield schema.get(keyword), ()
+    if str(schema.get("$ref", "")).startswith("#/$defs/"):
+        yield (root.get("$defs") or {}).get(schema["$ref"].removeprefix("#/$defs/")), ()
+
+
+def _leaves(value: Any, path: Path, place: str) -> Iterator[tuple[str, str]]:
+    """Every string at the path, with its pointer."""
+    for index, step in enumerate(path):
+        if step == EACH:
+            if isinstance(value, list):
+                for number, item in enumerate(value):
+                    yield from _leaves(item, path[index + 1 :], f"{place}/{number}")
+            return
+        if not isinstance(value, dict) or step not in value:
+            return
+        value, place = value[step], f"{place}/{step}"
+    if isinstance(value, str):
+        yield place, value

@@ -1,0 +1,111 @@
+"""What intake hears: message → happening → action."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from google.protobuf.message import Message
+from kit import wire
+from kit.consumer import Handler
+from kit.database import Tx
+from kit.events import Event
+from portolan.billing.v1 import events_pb2 as billing
+from portolan.routing.v1 import events_pb2 as routing
+from portolan.type.v1 import type_pb2
+
+from intake.actions.hearing import Happening, hear
+from intake.domain.documents import SYSTEM, Item
+from intake.domain.rulebook import Rulebooks
+from intake.domain.values import Quantity, positive_decimal
+from intake.store.timelines import Task
+
+GROUP = "intake"
+TOPICS = ("portolan.routing.case.v1", "portolan.billing.charge.v1")
+
+
+def case_opened(event: routing.CaseOpened) -> Happening:
+    return Happening(event.document_id, Item("case_opened", wire.moment(event.opened_at)))
+
+
+def task_opened(event: routing.TaskOpened) -> Happening:
+    opened_at, due_at = wire.moment(event.opened_at), wire.moment_or_none(event.due_at)
+    item = Item("task_opened", opened_at, agency=event.agency, step=event.step, due_at=due_at)
+    task = Task(event.task_id, event.document_id, event.agency, event.step, opened_at, due_at)
+    return Happening(event.document_id, item, event.document_event, opened=task)
+
+
+def task_signed(event: routing.TaskSigned) -> Happening:
+    item = Item(
+        kind="task_signed",
+        at=wire.moment(event.signed_at),
+        actor=event.signed_by,
+        agency=event.agency,
+        step=event.step,
+        detail={"outcome": event.outcome},
+    )
+    return Happening(event.document_id, item)
+
+
+def task_decided(event: routing.TaskDecided) -> Happening:
+    item = Item(
+        kind="task_decided",
+        at=wire.moment(event.decided_at),
+        actor=event.decided_by or SYSTEM,
+        agency=event.agency,
+        step=event.step,
+        reason_code=event.reason_code,
+        detail={"outcome": event.outcome},
+    )
+    authorised = _quantity(event.authorised_quantity) if event.HasField("authorised_quantity") else None
+    return Happening(event.document_id, item, event.document_event, closed_task_id=event.task_id, authorised=authorised)
+
+
+def case_closed(event: routing.CaseClosed) -> Happening:
+    item = Item("case_closed", wire.moment(event.closed_at), detail={"outcome": event.outcome})
+    return Happening(event.document_id, item, closes_case=True)
+
+
+def deadline_missed(event: routing.DeadlineMissed) -> Happening:
+    item = Item(
+        kind="deadline_missed",
+        at=wire.moment(event.missed_at),
+        agency=event.agency,
+        due_at=wire.moment_or_none(event.due_at),
+        detail={"rung": event.rung},
+    )
+    return Happening(event.document_id, item)
+
+
+def charge_recorded(event: billing.ChargeRecorded) -> Happening:
+    amount = {"amount_minor": event.amount.amount_minor, "currency": event.amount.currency}
+    detail = {"charge_id": event.charge_id, "tariff": event.tariff, "amount": amount}
+    return Happening(event.document_id, Item("charge_recorded", wire.moment(event.occurred_at), detail=detail))
+
+
+def _quantity(message: type_pb2.Quantity) -> Quantity:
+    """What is no positive quantity reduces nothing and is noted on the timeline."""
+    return Quantity(positive_decimal(message.value) or Decimal(0), message.unit)
+
+
+HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
+    routing.CaseOpened: case_opened,
+    routing.TaskOpened: task_opened,
+    routing.TaskSigned: task_signed,
+    routing.TaskDecided: task_decided,
+    routing.CaseClosed: case_closed,
+    routing.DeadlineMissed: deadline_missed,
+    billing.ChargeRecorded: charge_recorded,
+}
+
+
+def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
+    return {kind: _handler(rulebooks, translate) for kind, translate in HEARD.items()}
+
+
+def _handler(rulebooks: Rulebooks, translate: Callable[[Any], Happening]) -> Handler:
+    def handle(tx: Tx, _: Event, message: Message) -> Awaitable[None]:
+        return hear(tx, rulebooks, translate(message))
+
+    return handle

@@ -1,0 +1,90 @@
+"""Builds intake, by hand, in one place."""
+
+import asyncio
+from pathlib import Path
+
+import packs
+from kit.auth import TokenVerifier
+from kit.consumer import Consumer
+from kit.database import Database
+from kit.grpc import Server, channel
+from kit.process import Job, Loop, Parts
+from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subscription
+from portolan.identity.v1 import identity_pb2_grpc
+from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
+
+from intake.actions import catalogue, keys
+from intake.actions.directory import Directory
+from intake.actions.register import Register
+from intake.actions.submitting import SubmissionDesk
+from intake.api import AUTHORITY, IntakeApi
+from intake.domain.rulebook import Rulebooks
+from intake.events import GROUP, TOPICS, handlers
+from intake.settings import Settings
+
+SERVICE = "intake"
+MIGRATIONS = Path(__file__).parent / "migrations"
+DESCRIPTOR = intake_pb2.DESCRIPTOR.services_by_name["IntakeService"]
+
+
+async def build(settings: Settings) -> Parts:
+    db = await Database.open(settings.database_url, size_max=settings.database_connections_max)
+    return Parts(
+        jobs={"migrate": migrate_job(settings, SERVICE, MIGRATIONS), "seed": _seed_job(settings, db)},
+        loops={
+            "api": _api_loop(settings, db),
+            "consumer": _consumer_loop(settings, db),
+            "relay": relay_loop(settings, SERVICE, db),
+        },
+        close=db.close,
+    )
+
+
+def _seed_job(settings: Settings, db: Database) -> Job:
+    async def job() -> None:
+        await catalogue.load(db, packs.read(settings.pack_path or packs.default_pack_path()))
+
+    return job
+
+
+def _api_loop(settings: Settings, db: Database) -> Loop:
+    async def loop(stop: asyncio.Event) -> None:
+        rulebooks = await catalogue.loaded(db)
+        register = Register(db, await keys.signing_key(db, settings.service_secret))
+        identity = channel(settings.identity_target)
+        directory = Directory(identity_pb2_grpc.IdentityServiceStub(identity), lambda: own_token(settings, SERVICE))
+        remote = RemoteVerifier(settings)
+        server = api_server(settings, db, rulebooks, remote.verifier, directory, register)
+        register.open()
+        try:
+            await asyncio.gather(server.run(stop), remote.watch(stop))
+        finally:
+            await register.close()
+            await remote.close()
+            await identity.close()
+
+    return loop
+
+
+def api_server(
+    settings: Settings,
+    db: Database,
+    rulebooks: Rulebooks,
+    verifier: TokenVerifier,
+    directory: Directory,
+    register: Register,
+) -> Server:
+    server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
+    desk = SubmissionDesk(rulebooks, verifier, directory, register)
+    api = IntakeApi(db, rulebooks, directory, desk)
+    server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
+    return server
+
+
+def _consumer_loop(settings: Settings, db: Database) -> Loop:
+    async def loop(stop: asyncio.Event) -> None:
+        rulebooks = await catalogue.loaded(db)
+        heard = subscription(settings, GROUP, TOPICS)
+        await Consumer(db, heard, GROUP, handlers(rulebooks)).run(stop)
+
+    return loop

@@ -1,0 +1,1 @@
+"""Every statement intake ever runs: SQL in, domain out."""

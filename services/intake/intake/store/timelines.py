@@ -1,0 +1,85 @@
+"""What happened to a document, who holds it now, and which agencies may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kit.database import Tx
+from psycopg.rows import class_row
+
+from intake.domain.documents import Item
+from intake.domain.representation import Holder
+
+ITEMS_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    id: str
+    document_id: str
+    agency: str
+    step: str
+    opened_at: datetime
+    due_at: datetime | None
+
+
+async def items(tx: Tx, document_id: str) -> Sequence[Item]:
+    cursor = await tx.cursor(row_factory=class_row(Item)).execute(
+        """
+        select kind, at, actor, event, from_state, to_state, agency, step, due_at, reason_code, detail
+        from timeline_items
+        where document_id = %s
+        order by seq
+        limit %s
+        """,
+        [document_id, ITEMS_MAX],
+    )
+    return await cursor.fetchall()
+
+
+async def holder(tx: Tx, document_id: str) -> Holder | None:
+    """Of several agencies at work, the one whose answer is due first."""
+    cursor = await tx.cursor(row_factory=class_row(Holder)).execute(
+        """
+        select agency, step, opened_at as since, due_at
+        from document_tasks
+        where document_id = %s and is_open
+        order by due_at nulls last, opened_at
+        limit 1
+        """,
+        [document_id],
+    )
+    return await cursor.fetchone()
+
+
+async def open_task(tx: Tx, task: Task) -> None:
+    """From now on, and for ever, its agency may read the document."""
+    await tx.execute(
+        """
+        with task as (
+            insert into document_tasks (task_id, document_id, agency, step, opened_at, due_at)
+            values (%(id)s, %(document)s, %(agency)s, %(step)s, %(opened_at)s, %(due_at)s)
+            on conflict do nothing
+        )
+        insert into document_readers (agency, document_id) values (%(agency)s, %(document)s)
+        on conflict do nothing
+        """,
+        {
+            "id": task.id,
+            "document": task.document_id,
+            "agency": task.agency,
+            "step": task.step,
+            "opened_at": task.opened_at,
+            "due_at": task.due_at,
+        },
+    )
+
+
+async def close_task(tx: Tx, task_id: str) -> None:
+    await tx.execute("update document_tasks set is_open = false where task_id = %s", [task_id])
+
+
+async def close_tasks(tx: Tx, document_id: str) -> None:
+    await tx.execute("update document_tasks set is_open = false where document_id = %s and is_open", [document_id])

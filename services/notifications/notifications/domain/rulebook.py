@@ -1,0 +1,103 @@
+"""The packs' rules by event: which apply to what was said, and the deliveries that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+from kit import ids
+from kit.errors import Unavailable
+from packs import expressions
+from packs.model import NotificationRule, Pack
+
+from notifications.domain import wording
+from notifications.domain.deliveries import EMAIL, PENDING, SENT, Delivery, Recipient
+from notifications.domain.facts import Document, Said, Target, target
+
+Directory = Callable[[Target], Sequence[Recipient]]
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Packs by version. A document's events are told by the pack it was born under."""
+
+    packs: Mapping[str, Pack]
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        return frozenset(rule.event for pack in self.packs.values() for rule in pack.notification_rules)
+
+    def concerns(self, event_type: str) -> bool:
+        """Raises Unavailable before any pack was loaded: no rules is not the same as no interest."""
+        if not self.packs:
+            raise Unavailable("PACK_NOT_LOADED", "no pack was loaded yet")
+        return event_type in self.types
+
+    def pack(self, document: Document | None, today: date) -> Pack:
+        if document is not None:
+            if document.pack_version not in self.packs:
+                raise Unavailable("PACK_NOT_LOADED", f"pack version {document.pack_version} was not loaded yet")
+            return self.packs[document.pack_version]
+        return max(self.packs.values(), key=lambda pack: (pack.effective_from <= today, pack.effective_from))
+
+    def matching(self, said: Said, document: Document | None, today: date) -> list[NotificationRule]:
+        if not self.concerns(said.type):
+            return []
+        rules = [rule for rule in self.pack(document, today).notification_rules if rule.event == said.type]
+        return [rule for rule in rules if not rule.when or expressions.compile(rule.when).holds(said.fields)]
+
+    def targets(self, said: Said, document: Document | None, today: date) -> set[Target]:
+        rules = self.matching(said, document, today)
+        found = {target(role, said, document) for rule in rules for role in rule.recipients}
+        return {one for one in found if one}
+
+    def deliveries(self, said: Said, document: Document | None, directory: Directory, now: datetime) -> list[Delivery]:
+        pack = self.pack(document, now.date())
+        return [
+            _delivery(pack, rule, recipient, channel, said, document, now)
+            for rule in self.matching(said, document, now.date())
+            for recipient in _recipients(rule, said, document, directory)
+            for channel in rule.channels
+            if recipient.hears_by(channel)
+        ]
+
+
+def _recipients(
+    rule: NotificationRule, said: Said, document: Document | None, directory: Directory
+) -> Sequence[Recipient]:
+    """Everybody once, though owner and submitter may be the same."""
+    targets = [target(role, said, document) for role in rule.recipients]
+    found = {recipient.id: recipient for one in targets if one for recipient in directory(one)}
+    return list(found.values())
+
+
+def _delivery(
+    pack: Pack,
+    rule: NotificationRule,
+    recipient: Recipient,
+    channel: str,
+    said: Said,
+    document: Document | None,
+    now: datetime,
+) -> Delivery:
+    language = wording.language_for(pack, recipient.language)
+    title, body = wording.write(pack, rule.template, language, said, document)
+    return Delivery(
+        id=ids.new_id(),
+        event_id=said.event_id,
+        rule=rule.id,
+        recipient_id=recipient.id,
+        organisation_id=recipient.organisation_id,
+        channel=channel,
+        language=language,
+        address=recipient.address if channel == EMAIL else "",
+        title=title,
+        body=body,
+        document_id=said.document_id,
+        reference=document.reference if document else "",
+        state=PENDING if channel == EMAIL else SENT,
+        attempts=0,
+        created_at=now,
+    )

@@ -1,0 +1,41 @@
+"""What notifications hears: everything others say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from google.protobuf.message import Message
+from kit.consumer import Handler, Heard, Prepare
+from kit.database import Tx
+from kit.events import Event
+
+from notifications.actions import Teller
+from notifications.actions.fields import fields
+from notifications.actions.packs import HEARD
+from notifications.domain.facts import Said
+
+GROUP = "notifications"
+TOPICS = (
+    "portolan.identity.organisation.v1",
+    "portolan.intake.document.v1",
+    "portolan.routing.case.v1",
+    "portolan.billing.charge.v1",
+)
+
+
+def prepare(teller: Teller) -> Prepare:
+    async def learn(heard: Sequence[Heard]) -> None:
+        await teller.prepare([_said(event, message) for event, message in heard])
+
+    return learn
+
+
+def handlers(teller: Teller) -> Mapping[type[Message], Handler]:
+    async def tell(tx: Tx, event: Event, message: Message) -> None:
+        await teller.tell(tx, _said(event, message))
+
+    return dict.fromkeys(HEARD.values(), tell)
+
+
+def _said(event: Event, message: Message) -> Said:
+    return Said(event.id, event.type, fields(message))

@@ -1,0 +1,1 @@
+"""What notifications keeps, and its ways out: tables, the directory at identity, the mail."""

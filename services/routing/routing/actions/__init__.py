@@ -1,0 +1,22 @@
+"""Everything routing does, one sentence each."""
+
+from .deciding import claim, decide, release
+from .hearing import open_case, withdraw
+from .planning import Plan, plan, seed
+from .said import TOPIC, quantity
+from .watching import sweep, watch
+
+__all__ = [
+    "TOPIC",
+    "Plan",
+    "claim",
+    "decide",
+    "open_case",
+    "plan",
+    "quantity",
+    "release",
+    "seed",
+    "sweep",
+    "watch",
+    "withdraw",
+]

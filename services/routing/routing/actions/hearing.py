@@ -1,0 +1,32 @@
+"""What a document's life does to its case. The consumer brings the transaction, so that effect and memory are one."""
+
+from __future__ import annotations
+
+from kit import clock, ids
+from kit.database import Tx
+
+from routing import domain, store
+from routing.domain import Submission
+
+from .said import entries, say
+
+
+async def open_case(tx: Tx, rulebooks: store.Rulebooks, document: Submission) -> None:
+    """Once per document, whatever is heard twice."""
+    rulebook = await rulebooks.of(document.pack_version, tx)
+    case, facts = domain.open_case(document, rulebook, clock.now(), ids.new_id)
+    await store.open_case(tx, case, entries(case, facts))
+
+
+async def withdraw(tx: Tx, document: Submission) -> None:
+    """Tasks and their clocks end with the case. `document` stands in where its submission was not heard yet."""
+    before = await store.case_of_document(tx, document.document_id)
+    if before is None:
+        unheard = domain.withdrawn_unheard(document, clock.now(), ids.new_id)
+        if await store.open_case(tx, unheard, ()):
+            return
+        before = await store.case_of_document(tx, document.document_id)
+        assert before is not None  # noqa: S101 - the insert met it
+    case, facts = domain.withdraw(before, clock.now())
+    await store.save_case(tx, before, case)
+    await say(tx, case, facts)

@@ -1,0 +1,138 @@
+"""What routing says: a fact of a case becomes the message the others hear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from google.protobuf.message import Message
+from kit import outbox
+from kit.database import Tx
+from kit.outbox import OutboxEntry
+from kit.wire import timestamp
+from portolan.routing.v1 import events_pb2
+from portolan.type.v1 import type_pb2
+
+from routing.domain import (
+    Case,
+    CaseClosed,
+    CaseOpened,
+    DeadlineMissed,
+    Fact,
+    Quantity,
+    TaskDecided,
+    TaskOpened,
+    TaskSigned,
+)
+from routing.store import Late
+
+TOPIC = "portolan.routing.case.v1"
+
+
+def entries(case: Case, facts: Sequence[Fact]) -> list[OutboxEntry]:
+    return [OutboxEntry(TOPIC, case.document.document_id, message(fact, case)) for fact in facts]
+
+
+async def say(tx: Tx, case: Case, facts: Sequence[Fact]) -> None:
+    await outbox.append_many(tx, entries(case, facts))
+
+
+async def say_missed(tx: Tx, missed: Sequence[tuple[Late, DeadlineMissed]]) -> None:
+    said = [OutboxEntry(TOPIC, late.document_id, _missed(fact, late)) for late, fact in missed]
+    await outbox.append_many(tx, said)
+
+
+def quantity(value: Quantity | None) -> type_pb2.Quantity | None:
+    return None if value is None else type_pb2.Quantity(value=f"{value.value:f}", unit=value.unit)
+
+
+@singledispatch
+def message(fact: Fact, case: Case) -> Message:
+    raise TypeError(f"nothing is said of {type(fact).__name__}")
+
+
+@message.register
+def _(fact: CaseOpened, case: Case) -> Message:
+    return events_pb2.CaseOpened(
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        channel=case.channel,
+        risk_score=case.risk_score,
+        rules=case.rules,
+        opened_at=timestamp(fact.opened_at),
+    )
+
+
+@message.register
+def _(fact: TaskOpened, case: Case) -> Message:
+    return events_pb2.TaskOpened(
+        task_id=fact.task.id,
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        step=fact.task.step,
+        agency=fact.task.agency,
+        opened_at=timestamp(fact.task.opened_at),
+        due_at=timestamp(fact.task.due_at),
+        document_event=fact.document_event,
+    )
+
+
+@message.register
+def _(fact: TaskSigned, case: Case) -> Message:
+    return events_pb2.TaskSigned(
+        task_id=fact.task.id,
+        document_id=case.document.document_id,
+        step=fact.task.step,
+        agency=fact.task.agency,
+        signed_by=fact.signature.person,
+        outcome=fact.signature.decision.outcome,
+        signed_at=timestamp(fact.signature.signed_at),
+    )
+
+
+@message.register
+def _(fact: TaskDecided, case: Case) -> Message:
+    return events_pb2.TaskDecided(
+        task_id=fact.task.id,
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        step=fact.task.step,
+        agency=fact.task.agency,
+        outcome=fact.task.outcome,
+        reason_code=fact.task.reason_code,
+        decided_by=fact.task.decided_by,
+        decided_at=timestamp(fact.task.decided_at),
+        document_event=fact.document_event,
+        authorised_quantity=quantity(fact.task.quantity),
+    )
+
+
+@message.register
+def _(fact: CaseClosed, case: Case) -> Message:
+    return events_pb2.CaseClosed(
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        outcome=fact.outcome,
+        closed_at=timestamp(fact.closed_at),
+    )
+
+
+def _missed(fact: DeadlineMissed, late: Late) -> Message:
+    return events_pb2.DeadlineMissed(
+        task_id=fact.task_id,
+        case_id=late.case_id,
+        document_id=late.document_id,
+        reference=late.reference,
+        agency=fact.agency,
+        rung=fact.rung,
+        due_at=timestamp(fact.due_at),
+        missed_at=timestamp(fact.missed_at),
+    )

@@ -1,0 +1,82 @@
+"""The clocks: who is late is said, once per rung of the ladder, however many sweepers look."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime
+
+import psycopg
+from kit import clock, telemetry
+from kit.database import Database
+from kit.errors import Unavailable
+from prometheus_client import Counter, Gauge
+
+from routing import store
+from routing.domain import DeadlineMissed, Missed
+
+from .said import say_missed
+
+SWEEP_EVERY_S = 1.0
+RETRY_S = 2.0
+SWEEP_TIMERS_MAX = 200
+
+DEADLINES_MISSED_TOTAL = Counter(
+    "portolan_deadlines_missed_total",
+    "Rungs of the escalation ladder climbed. A jump means an agency stopped working, or nobody swept for a while.",
+    ["rung"],
+)
+SWEEP_BEHIND_SECONDS = Gauge(
+    "portolan_sweep_behind_seconds",
+    "How late the last sweep noticed a missed deadline. Above a minute the sweeper cannot keep up, or was down.",
+)
+
+
+async def sweep(database: Database, rulebooks: store.Rulebooks, now: datetime) -> int:
+    """One batch; answers how many clocks it looked at."""
+    async with database.transaction() as tx:
+        found = await store.late(tx, now, SWEEP_TIMERS_MAX)
+        if not found:
+            return 0
+        climbed = []
+        for late in found:
+            rulebook = await rulebooks.of(late.pack_version, tx)
+            climbed.append((late, *late.timer.climb(now, rulebook.calendars)))
+        claims = [(timer.id, missed) for _, timer, rungs in climbed for missed in rungs]
+        claimed = await store.claim_rungs(tx, claims, now)
+        await store.save_climbed(tx, [timer for _, timer, _ in climbed])
+        said = [
+            (late, _fact(late, rung))
+            for late, timer, rungs in climbed
+            for rung in rungs
+            if (timer.id, rung.rung) in claimed
+        ]
+        await say_missed(tx, said)
+    _measure([fact for _, fact in said], now)
+    return len(found)
+
+
+async def watch(database: Database, rulebooks: store.Rulebooks, stop: asyncio.Event) -> None:
+    """Sweeps until told to stop; a full batch is followed at once by the next."""
+    while not stop.is_set():
+        wait_s = SWEEP_EVERY_S
+        try:
+            if await sweep(database, rulebooks, clock.now()) == SWEEP_TIMERS_MAX:
+                telemetry.log().info("sweep_batch_full", timers=SWEEP_TIMERS_MAX)
+                continue
+        except (Unavailable, psycopg.Error) as error:
+            telemetry.log().warning("sweep_waits", reason=str(error))
+            wait_s = RETRY_S
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
+
+
+def _fact(late: store.Late, missed: Missed) -> DeadlineMissed:
+    assert late.timer.fire_at is not None  # noqa: S101 - only armed timers are late
+    return DeadlineMissed(late.task_id, late.agency, missed.rung, late.timer.fire_at, missed.at)
+
+
+def _measure(missed: list[DeadlineMissed], now: datetime) -> None:
+    for fact in missed:
+        DEADLINES_MISSED_TOTAL.labels(fact.rung).inc()
+        SWEEP_BEHIND_SECONDS.set((now - fact.missed_at).total_seconds())

@@ -1,0 +1,182 @@
+"""The case of one document: its steps one after another, the tasks of a step side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from kit.errors import NotFound
+from packs.decisions import Plan
+from packs.model import Outcome, Step
+
+from .facts import CaseClosed, CaseOpened, Fact, TaskDecided, TaskOpened, TaskSigned
+from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
+from .tasks import SYSTEM, Decision, Signature, Task, check
+from .timers import start_timer
+
+COMPLETED = "completed"
+WITHDRAWN = "withdrawn"
+NewId = Callable[[], str]
+
+
+class CaseState(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What intake says of a document when it is submitted."""
+
+    document_id: str
+    reference: str
+    document_type: str
+    pack_version: str
+    owner_organisation_id: str
+    submitter_organisation_id: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Case:
+    """`explanation` keeps what the tables weighed: factors, lane, draws, and the tables' own version."""
+
+    id: str
+    document: Submission
+    rules: tuple[str, ...]
+    channel: str
+    risk_score: int
+    explanation: dict[str, Any]
+    opened_at: datetime
+    state: CaseState = CaseState.OPEN
+    step: str = ""
+    outcome: str = ""
+    closed_at: datetime | None = None
+    tasks: tuple[Task, ...] = ()
+
+    def task(self, task_id: str) -> Task:
+        found = next((task for task in self.tasks if task.id == task_id), None)
+        if found is None:
+            raise NotFound("NOT_FOUND")
+        return found
+
+    def with_task(self, task: Task) -> Case:
+        return replace(self, tasks=tuple(task if old.id == task.id else old for old in self.tasks))
+
+    def procedure(self, rulebook: Rulebook) -> Procedure:
+        """The very rules it was opened under."""
+        document = self.document
+        return rulebook.procedure(document.document_type, document.facts, rulebook.rules(self.rules), self.channel)
+
+    def is_waiting(self) -> bool:
+        return any(task.is_live and task.step == self.step for task in self.tasks)
+
+
+def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
+    plan = rulebook.table.plan(document.facts)
+    case = Case(
+        id=new_id(),
+        document=document,
+        rules=tuple(rule.id for rule in plan.rules),
+        channel=plan.lane.channel,
+        risk_score=plan.score,
+        explanation=_explanation(plan, rulebook.table.version),
+        opened_at=now,
+    )
+    case, facts = _go_on(case, case.procedure(rulebook), now, new_id)
+    return case, [CaseOpened(now), *facts]
+
+
+def decide(
+    case: Case, task_id: str, decision: Decision, procedure: Procedure, now: datetime, new_id: NewId
+) -> tuple[Case, list[Fact]]:
+    task, asked = case.task(task_id), procedure.asked_quantity()
+    if task.has_been_told(decision):
+        return case, []
+    task.must_accept(decision.person)
+    outcome = check(decision, procedure.step(task.step), procedure.reasons, task, asked)
+    signature = Signature(new_id(), decision, now)
+    task, is_settled = task.sign(signature, asked)
+    if not is_settled:
+        return case.with_task(task), [TaskSigned(task, signature)]
+    return _conclude(case, task.conclude(decision, asked, now), outcome, procedure, now, new_id)
+
+
+def withdraw(case: Case, now: datetime) -> tuple[Case, list[Fact]]:
+    if case.state is CaseState.CLOSED:
+        return case, []
+    return _close(case, WITHDRAWN, now)
+
+
+def withdrawn_unheard(document: Submission, now: datetime, new_id: NewId) -> Case:
+    """A withdrawal overtook its submission: the place is taken, so that the late submission opens nothing."""
+    case = Case(new_id(), document, (), "green", 0, {}, now)
+    return replace(case, state=CaseState.CLOSED, outcome=WITHDRAWN, closed_at=now)
+
+
+def _go_on(case: Case, procedure: Procedure, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
+    """Opens the next step that concerns anybody; closes the case when none does."""
+    for step in procedure.steps_after(case.step):
+        assignments = procedure.assignments(step)
+        if assignments:
+            return _enter(replace(case, step=step.key), step, assignments, procedure, now, new_id)
+    return _close(case, COMPLETED, now)
+
+
+def _enter(
+    case: Case, step: Step, parts: tuple[Assignment, ...], procedure: Procedure, now: datetime, new_id: NewId
+) -> tuple[Case, list[Fact]]:
+    tasks = tuple(_task(part, procedure, now, new_id) for part in parts)
+    case = replace(case, tasks=(*case.tasks, *tasks))
+    facts: list[Fact] = [TaskOpened(task, "" if number else step.enters) for number, task in enumerate(tasks)]
+    for task, part in zip(tasks, parts, strict=True):
+        if part.is_automatic:
+            key, outcome = automatic_outcome(step)
+            decided = task.conclude(Decision(SYSTEM, key), procedure.asked_quantity(), now)
+            case, more = _conclude(case, decided, outcome, procedure, now, new_id)
+            facts += more
+    return case, facts
+
+
+def _task(part: Assignment, procedure: Procedure, now: datetime, new_id: NewId) -> Task:
+    return Task(
+        id=new_id(),
+        step=part.step.key,
+        agency=part.agency,
+        role=part.step.role,
+        mode="automatic" if part.is_automatic else part.mode,
+        rule=part.rule,
+        signatures_required=part.signatures_required,
+        opened_at=now,
+        timer=start_timer(new_id(), part.calendar, part.sla_seconds, now, procedure.calendars),
+    )
+
+
+def _conclude(
+    case: Case, task: Task, outcome: Outcome, procedure: Procedure, now: datetime, new_id: NewId
+) -> tuple[Case, list[Fact]]:
+    """The last of parallel tasks speaks for the step; one that closes speaks at once."""
+    case = case.with_task(task)
+    if outcome.then == "close":
+        case, facts = _close(case, task.outcome, now)
+        return case, [TaskDecided(task, outcome.event), *facts]
+    if case.is_waiting():
+        return case, [TaskDecided(task, "")]
+    case, facts = _go_on(case, procedure, now, new_id)
+    return case, [TaskDecided(task, outcome.event), *facts]
+
+
+def _close(case: Case, outcome: str, now: datetime) -> tuple[Case, list[Fact]]:
+    tasks = tuple(task.cancel() if task.is_live else task for task in case.tasks)
+    closed = replace(case, state=CaseState.CLOSED, outcome=outcome, closed_at=now, tasks=tasks)
+    return closed, [CaseClosed(outcome, now)]
+
+
+def _explanation(plan: Plan, version: str) -> dict[str, Any]:
+    weighed = {"factors": plan.factors, "lane": plan.lane, "draws": plan.draws, "four_eyes": plan.four_eyes}
+    explained: dict[str, Any] = msgspec.to_builtins(weighed, str_keys=True)
+    return {"table_version": version, **explained}

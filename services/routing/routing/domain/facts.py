@@ -1,0 +1,51 @@
+"""What happened to a case: the facts that follow from its rules, in the order they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .tasks import Signature, Task
+
+
+@dataclass(frozen=True)
+class CaseOpened:
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
+class TaskOpened:
+    """`document_event` is the move this puts the document through; empty for none."""
+
+    task: Task
+    document_event: str
+
+
+@dataclass(frozen=True)
+class TaskSigned:
+    task: Task
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class TaskDecided:
+    task: Task
+    document_event: str
+
+
+@dataclass(frozen=True)
+class CaseClosed:
+    outcome: str
+    closed_at: datetime
+
+
+@dataclass(frozen=True)
+class DeadlineMissed:
+    task_id: str
+    agency: str
+    rung: str
+    due_at: datetime
+    missed_at: datetime
+
+
+Fact = CaseOpened | TaskOpened | TaskSigned | TaskDecided | CaseClosed | DeadlineMissed

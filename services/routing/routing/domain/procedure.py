@@ -1,0 +1,204 @@
+"""What a document type's steps come to for one document: which agencies, how many eyes, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from kit.errors import Invalid
+from packs.calendar import AlwaysCalendar, WorkingCalendar
+from packs.decisions import DecisionTable
+from packs.model import DocumentType, Outcome, Pack, Reason, Rule, Step
+
+from .tasks import Quantity
+from .timers import Calendars, calendar_named
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One agency's part in a step. `rule` says why, and is empty where the type itself asks."""
+
+    step: Step
+    agency: str
+    rule: str
+    mode: str
+    sla_seconds: int
+    calendar: str
+    signatures_required: int
+    is_automatic: bool
+
+
+@dataclass(frozen=True)
+class Route:
+    agency: str
+    document: str
+    mode: str
+    sla_seconds: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """What one version of the pack says to routing."""
+
+    pack: Pack
+    table: DecisionTable
+    calendars: Calendars
+
+    @classmethod
+    def of(cls, pack: Pack) -> Rulebook:
+        calendars: Calendars = {"working": WorkingCalendar(pack.calendar), "always": AlwaysCalendar()}
+        return cls(pack, DecisionTable.of(pack), calendars)
+
+    def type(self, key: str) -> DocumentType:
+        found = self.pack.document_types.get(key)
+        if found is None:
+            raise Invalid("INVALID_DOCUMENT", f"there is no document type {key!r}")
+        return found
+
+    def procedure(self, type_key: str, facts: Facts, rules: tuple[Rule, ...], channel: str) -> Procedure:
+        return Procedure(self.type(type_key), rules, facts, channel, self)
+
+    def rules(self, ids: tuple[str, ...]) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.table.rules if rule.id in ids)
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """A document type under the rules one document met."""
+
+    type: DocumentType
+    rules: tuple[Rule, ...]
+    facts: Facts
+    channel: str
+    rulebook: Rulebook
+
+    @property
+    def calendars(self) -> Calendars:
+        return self.rulebook.calendars
+
+    @property
+    def reasons(self) -> Mapping[str, Reason]:
+        return self.rulebook.pack.reasons
+
+    def step(self, key: str) -> Step:
+        found = self.type.step(key)
+        if found is None:
+            raise Invalid("INVALID_DOCUMENT", f"{self.type.key} has no step {key!r}")
+        return found
+
+    def steps_after(self, key: str) -> tuple[Step, ...]:
+        """All of them when there is none yet."""
+        keys = [step.key for step in self.type.steps]
+        return self.type.steps[keys.index(key) + 1 :] if key else self.type.steps
+
+    def asked_quantity(self) -> Quantity | None:
+        """The sum of the lines; none where they are counted in different units."""
+        lines = self.facts.get("quantities") or ()
+        units = {str(line["unit"]) for line in lines}
+        if len(units) != 1:
+            return None
+        return Quantity(sum((Decimal(str(line["value"])) for line in lines), Decimal(0)), units.pop())
+
+    def assignments(self, step: Step) -> tuple[Assignment, ...]:
+        if step.agency.rules is not None:
+            staged = (rule for rule in self.rules if rule.stage == step.agency.rules and rule.agency)
+            return tuple(self._by_rule(step, rule) for rule in staged)
+        return (self._by_type(step, self._agency(step)),)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Every matched rule that gives an agency a say, then what only the type itself asks."""
+        assignments = [part for step in self.type.steps for part in self.assignments(step)]
+        by_rule = {part.rule: part for part in assignments if part.rule}
+        ruled = (_route_of_rule(rule, by_rule.get(rule.id)) for rule in self.rules if rule.agency)
+        own = (_route_of_step(part) for part in assignments if not part.rule)
+        return (*ruled, *own)
+
+    def due_at(self, now: datetime) -> datetime:
+        """When the last step is due if each takes all its time; parallel parts take the longest."""
+        moment = now
+        for step in self.type.steps:
+            moment = max((self._ends(part, moment) for part in self.assignments(step)), default=moment)
+        return moment
+
+    def _ends(self, part: Assignment, start: datetime) -> datetime:
+        return (
+            start if part.is_automatic else calendar_named(part.calendar, self.calendars).add(start, part.sla_seconds)
+        )
+
+    def _by_rule(self, step: Step, rule: Rule) -> Assignment:
+        signatures = 2 if self._needs_four_eyes(step, rule) else 1
+        return Assignment(
+            step,
+            rule.agency or "",
+            rule.id,
+            _mode(rule, signatures),
+            sla_seconds=rule.sla_seconds or step.sla_seconds,
+            calendar=rule.calendar if rule.sla_seconds else step.calendar,
+            signatures_required=signatures,
+            is_automatic=signatures == 1 and self._decides_itself(rule),
+        )
+
+    def _by_type(self, step: Step, agency: str) -> Assignment:
+        """A registration rule for the same agency is the reason of the step, and may add eyes to it."""
+        rule = next((rule for rule in self.rules if rule.stage == "registration" and rule.agency == agency), None)
+        signatures = 2 if self._needs_four_eyes(step, rule) else 1
+        return Assignment(
+            step,
+            agency,
+            rule.id if rule else "",
+            "four_eyes" if signatures == 2 else step.mode,
+            sla_seconds=step.sla_seconds,
+            calendar=step.calendar,
+            signatures_required=signatures,
+            is_automatic=signatures == 1 and rule is not None and self._decides_itself(rule),
+        )
+
+    def _agency(self, step: Step) -> str:
+        if step.agency.code is not None:
+            return step.agency.code
+        agency = self.facts.get(step.agency.fact or "")
+        if not isinstance(agency, str) or not agency:
+            raise Invalid("INVALID_DOCUMENT", f"step {step.key}: the fact {step.agency.fact!r} names no agency")
+        return agency
+
+    def _needs_four_eyes(self, step: Step, rule: Rule | None) -> bool:
+        if step.mode == "four_eyes" or (rule is not None and (rule.four_eyes or rule.mode == "four_eyes")):
+            return True
+        return step.four_eyes_by_rule and any(other.four_eyes for other in self.rules)
+
+    def _decides_itself(self, rule: Rule) -> bool:
+        """Never on the red channel: there, somebody looks."""
+        if self.channel == "red":
+            return False
+        always = rule.mode == "automatic" and rule.automatic is None
+        return always or self.rulebook.table.is_automatic(rule, self.facts)
+
+
+def automatic_outcome(step: Step) -> tuple[str, Outcome]:
+    """The first that lets the case go on."""
+    return next((key, outcome) for key, outcome in step.outcomes.items() if outcome.then == "next")
+
+
+def _mode(rule: Rule, signatures: int) -> str:
+    if signatures == 2:
+        return "four_eyes"
+    return "documentary" if rule.mode == "automatic" else rule.mode
+
+
+def _route_of_rule(rule: Rule, part: Assignment | None) -> Route:
+    mode, sla_seconds = (_mode_of(part), part.sla_seconds) if part else (rule.mode, rule.sla_seconds or 0)
+    return Route(rule.agency or "", rule.document or "", mode, sla_seconds, rule.id)
+
+
+def _route_of_step(part: Assignment) -> Route:
+    return Route(part.agency, "", _mode_of(part), part.sla_seconds, part.step.key)
+
+
+def _mode_of(part: Assignment) -> str:
+    return "automatic" if part.is_automatic else part.mode

@@ -1,0 +1,206 @@
+"""What one agency is asked about one document, and who signed which answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NoReturn
+
+from kit.errors import Conflict, Invalid, Refused, Violation
+from packs.model import Outcome, Reason, Step
+
+from .timers import Timer
+
+SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    value: Decimal
+    unit: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an officer says about a task."""
+
+    person: str
+    outcome: str
+    reason_code: str = ""
+    comment: str = ""
+    conditions: str = ""
+    quantity: Quantity | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A decision by one person. Void when a second officer disagreed; kept all the same."""
+
+    id: str
+    decision: Decision
+    signed_at: datetime
+    voided_at: datetime | None = None
+
+    @property
+    def person(self) -> str:
+        return self.decision.person
+
+    @property
+    def is_live(self) -> bool:
+        return self.voided_at is None
+
+
+class TaskState(StrEnum):
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    DECIDED = "DECIDED"
+    CANCELLED = "CANCELLED"
+
+
+LIVE = frozenset({TaskState.OPEN, TaskState.CLAIMED})
+
+
+@dataclass(frozen=True)
+class Task:
+    id: str
+    step: str
+    agency: str
+    role: str
+    mode: str
+    rule: str
+    signatures_required: int
+    opened_at: datetime
+    timer: Timer
+    state: TaskState = TaskState.OPEN
+    claimed_by: str = ""
+    signatures: tuple[Signature, ...] = ()
+    outcome: str = ""
+    reason_code: str = ""
+    quantity: Quantity | None = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def due_at(self) -> datetime | None:
+        return self.timer.fire_at
+
+    @property
+    def live_signatures(self) -> tuple[Signature, ...]:
+        return tuple(signature for signature in self.signatures if signature.is_live)
+
+    def claim(self, person: str) -> Task:
+        if self.state is TaskState.CLAIMED and self.claimed_by == person:
+            return self
+        self.must_accept(person)
+        return replace(self, state=TaskState.CLAIMED, claimed_by=person)
+
+    def release(self, person: str) -> Task:
+        if self.state is TaskState.OPEN:
+            return self
+        self._must_be_open_to(person)
+        return replace(self, state=TaskState.OPEN, claimed_by="")
+
+    def has_been_told(self, decision: Decision) -> bool:
+        """The very same words by the same person: a repeat, not a second decision."""
+        mine = next((own.decision for own in self.live_signatures if own.person == decision.person), None)
+        if mine is None:
+            return False
+        if self.state is TaskState.DECIDED:
+            return replace(mine, request_id="") == replace(decision, request_id="")
+        return bool(decision.request_id) and mine == decision
+
+    def sign(self, signature: Signature, asked: Quantity | None) -> tuple[Task, bool]:
+        """The task with this signature, and whether enough officers now agree."""
+        earlier = self.live_signatures
+        if earlier and not _agrees(signature.decision, earlier[0].decision, asked):
+            return self._void(signature.signed_at)._signed(signature), False
+        return self._signed(signature), len(earlier) + 1 >= self.signatures_required
+
+    def conclude(self, decision: Decision, asked: Quantity | None, now: datetime) -> Task:
+        """By the first live signature: those after it agreed, and may have left out what it says."""
+        first = self.live_signatures[0].decision if self.live_signatures else decision
+        reduced = first.quantity if first.quantity != asked else None
+        return replace(
+            self,
+            state=TaskState.DECIDED,
+            claimed_by="",
+            outcome=decision.outcome,
+            reason_code=decision.reason_code or first.reason_code,
+            quantity=reduced,
+            decided_by=decision.person,
+            decided_at=now,
+            timer=self.timer.cancel(),
+        )
+
+    def cancel(self) -> Task:
+        return replace(self, state=TaskState.CANCELLED, claimed_by="", timer=self.timer.cancel())
+
+    def _void(self, now: datetime) -> Task:
+        signatures = tuple(replace(old, voided_at=now) if old.is_live else old for old in self.signatures)
+        return replace(self, signatures=signatures)
+
+    def _signed(self, signature: Signature) -> Task:
+        """Free again for the next officer to take."""
+        return replace(self, signatures=(*self.signatures, signature), state=TaskState.OPEN, claimed_by="")
+
+    def must_accept(self, person: str) -> None:
+        """Raises unless this person may answer now, as far as the task itself is concerned."""
+        self._must_be_open_to(person)
+        if any(signature.person == person for signature in self.live_signatures):
+            raise Refused("FOUR_EYES", "the second signature must be another person's")
+
+    def _must_be_open_to(self, person: str) -> None:
+        if not self.is_live:
+            raise Refused("INVALID_TRANSITION", f"the task is {self.state.lower()}", facts={"state": self.state})
+        if self.claimed_by and self.claimed_by != person:
+            raise Conflict("TASK_CLAIMED", "another officer has taken this task")
+
+
+def check(decision: Decision, step: Step, reasons: Mapping[str, Reason], task: Task, asked: Quantity | None) -> Outcome:
+    """The outcome chosen, when the step allows it as it was given."""
+    outcome = step.outcomes.get(decision.outcome)
+    if outcome is None:
+        _refuse("/outcome", "UNKNOWN_OUTCOME", f"one of: {', '.join(step.outcomes)}")
+    _check_reason(decision, outcome, reasons, task)
+    if decision.quantity is not None:
+        _check_reduction(decision.quantity, outcome, asked)
+    return outcome
+
+
+def _check_reason(decision: Decision, outcome: Outcome, reasons: Mapping[str, Reason], task: Task) -> None:
+    if decision.reason_code:
+        reason = reasons.get(decision.reason_code)
+        if reason is None or decision.outcome not in reason.outcomes:
+            _refuse("/reason_code", "UNKNOWN_REASON", "not a reason for this outcome")
+    elif outcome.needs_reason and not any(old.decision.outcome == decision.outcome for old in task.live_signatures):
+        _refuse("/reason_code", "REASON_REQUIRED", "this outcome must say why")
+
+
+def _check_reduction(quantity: Quantity, outcome: Outcome, asked: Quantity | None) -> None:
+    if not outcome.may_reduce or asked is None:
+        _refuse("/authorised_quantity", "NOT_REDUCIBLE", "this outcome does not change the quantity")
+    if quantity.unit != asked.unit:
+        _refuse("/authorised_quantity/unit", "WRONG_UNIT", f"asked in {asked.unit}")
+    if quantity.value <= 0:
+        _refuse("/authorised_quantity/value", "NOT_POSITIVE", "must be more than nothing; refuse instead")
+    if quantity.value > asked.value:
+        _refuse("/authorised_quantity/value", "MORE_THAN_ASKED", f"asked: {asked.value:f} {asked.unit}")
+
+
+def _refuse(pointer: str, code: str, message: str) -> NoReturn:
+    raise Invalid("INVALID_DOCUMENT", message, violations=[Violation(pointer, code, message)])
+
+
+def _agrees(second: Decision, first: Decision, asked: Quantity | None) -> bool:
+    """Leaving the quantity out means agreeing with the colleague's."""
+    if second.outcome != first.outcome:
+        return False
+    return second.quantity is None or second.quantity == (first.quantity or asked)

@@ -1,0 +1,64 @@
+"""What routing hears: a document was submitted, a document was withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+from kit import strict_json
+from kit.consumer import Handler
+from kit.database import Tx
+from kit.errors import Malformed
+from kit.events import Event
+from portolan.intake.v1 import events_pb2
+
+from routing import actions
+from routing.domain import Submission
+from routing.store import Rulebooks
+
+GROUP = "routing"
+TOPICS = ("portolan.intake.document.v1",)
+
+
+def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
+    async def submitted(tx: Tx, _: Event, said: events_pb2.DocumentSubmitted) -> None:
+        await actions.open_case(tx, rulebooks, submission(said))
+
+    async def withdrawn(tx: Tx, _: Event, said: events_pb2.DocumentWithdrawn) -> None:
+        await actions.withdraw(tx, stand_in(said))
+
+    return {events_pb2.DocumentSubmitted: submitted, events_pb2.DocumentWithdrawn: withdrawn}
+
+
+def submission(said: events_pb2.DocumentSubmitted) -> Submission:
+    facts = {"document_id": said.document_id, **facts_of(said.facts_json), "type": said.type}
+    return Submission(
+        document_id=said.document_id,
+        reference=said.reference,
+        document_type=said.type,
+        pack_version=said.pack_version,
+        owner_organisation_id=said.owner_organisation_id,
+        submitter_organisation_id=said.submitter_organisation_id,
+        facts=facts,
+    )
+
+
+def stand_in(said: events_pb2.DocumentWithdrawn) -> Submission:
+    """As much of a submission as its withdrawal tells."""
+    return Submission(
+        document_id=said.document_id,
+        reference=said.reference,
+        document_type=said.type,
+        pack_version="",
+        owner_organisation_id=said.owner_organisation_id,
+        submitter_organisation_id=said.submitter_organisation_id,
+        facts={},
+    )
+
+
+def facts_of(raw: bytes) -> dict[str, Any]:
+    facts = strict_json.loads(raw)
+    if not isinstance(facts, dict):
+        raise Malformed("MALFORMED", "the facts are not an object")
+    return facts

@@ -1,0 +1,181 @@
+"""Cases with their tasks, signatures and timers: loaded whole under the case's lock, saved by what changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from kit import outbox
+from kit.database import Tx
+from kit.errors import NotFound, Refused
+from kit.outbox import OutboxEntry
+from psycopg.errors import UniqueViolation
+from psycopg.rows import dict_row, tuple_row
+
+from routing.domain import Case, Signature, Task
+
+from . import rows
+
+INSERT_TASKS = """
+insert into tasks (
+    id, case_id, document_id, position, step, agency, role, mode, rule, signatures_required, state, claimed_by,
+    outcome, reason_code, quantity_value, quantity_unit, decided_by, timer_id, opened_at, due_at, decided_at
+)
+select * from unnest(
+    %s::text[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[], %s::text[],
+    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[]
+)
+"""
+UPSERT_TASKS = f"""
+{INSERT_TASKS}
+on conflict (id) do update set
+    state = excluded.state, claimed_by = excluded.claimed_by, outcome = excluded.outcome,
+    reason_code = excluded.reason_code, quantity_value = excluded.quantity_value,
+    quantity_unit = excluded.quantity_unit, decided_by = excluded.decided_by, timer_id = excluded.timer_id,
+    due_at = excluded.due_at, decided_at = excluded.decided_at
+"""
+TASK_WIDTH = 21
+
+INSERT_TIMERS = """
+insert into timers (
+    id, task_id, calendar, budget_seconds, consumed_seconds, running_since, fire_at, next_rung_at, ladder, climbed,
+    state
+)
+select * from unnest(
+    %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
+    %s::timestamptz[], %s::json[], %s::integer[], %s::text[]
+)
+"""
+UPSERT_TIMERS = f"""
+{INSERT_TIMERS}
+on conflict (id) do update set
+    consumed_seconds = excluded.consumed_seconds, running_since = excluded.running_since, fire_at = excluded.fire_at,
+    next_rung_at = excluded.next_rung_at, climbed = excluded.climbed, state = excluded.state
+"""
+TIMER_WIDTH = 11
+
+UPSERT_SIGNATURES = """
+insert into signatures (
+    id, task_id, person, outcome, reason_code, comment, conditions, quantity_value, quantity_unit, request_id,
+    signed_at, voided_at
+)
+select * from unnest(
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[],
+    %s::text[], %s::timestamptz[], %s::timestamptz[]
+)
+on conflict (id) do update set
+    voided_at = excluded.voided_at
+"""
+SIGNATURE_WIDTH = 12
+
+# For the busiest moment of a case, one round trip: its rows and what it says, all of it only where the case is new.
+OPEN_CASE = f"""
+with opened as (
+    insert into cases (
+        id, document_id, reference, document_type, pack_version, owner_organisation_id, submitter_organisation_id,
+        facts, rules, channel, risk_score, explanation, state, step, outcome, opened_at, closed_at
+    )
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    on conflict (document_id) do nothing
+    returning id
+), asked as ({INSERT_TASKS} where exists (select from opened)
+), clocked as ({INSERT_TIMERS} where exists (select from opened)
+), said as (
+    insert into outbox (event_id, topic, key, type, payload, traceparent, created_at)
+    select * from unnest(
+        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[]
+    )
+    where exists (select from opened)
+)
+select id, pg_notify('{outbox.CHANNEL}', '') from opened
+"""  # noqa: S608 - our own statements
+
+
+async def open_case(tx: Tx, case: Case, said: Sequence[OutboxEntry]) -> bool:
+    """Stores a new case and what it says; False, and nothing, when the document has its case already."""
+    tasks = rows.columns([rows.task_values(case, task) for task in case.tasks], TASK_WIDTH)
+    timers = rows.columns([rows.timer_values(task) for task in case.tasks], TIMER_WIDTH)
+    values = [*rows.case_values(case), *tasks, *timers, *outbox.columns(said)]
+    cursor = await tx.cursor(row_factory=tuple_row).execute(OPEN_CASE, values)
+    return await cursor.fetchone() is not None
+
+
+async def case_of_document(tx: Tx, document_id: str) -> Case | None:
+    """Locked until the transaction ends."""
+    return await _locked(tx, "document_id = %s", document_id)
+
+
+async def case_of_task(tx: Tx, task_id: str) -> Case:
+    """Locked until the transaction ends: who decides and who withdraws wait for each other here."""
+    case = await _locked(tx, "id = (select case_id from tasks where id = %s)", task_id)
+    if case is None:
+        raise NotFound("NOT_FOUND")
+    return case
+
+
+async def save_case(tx: Tx, before: Case, after: Case) -> None:
+    """Writes what differs."""
+    if (after.state, after.step) != (before.state, before.step):
+        await tx.execute(
+            "update cases set state = %s, step = %s, outcome = %s, closed_at = %s where id = %s",
+            [after.state, after.step, after.outcome, after.closed_at, after.id],
+        )
+    await _save_tasks(tx, after, [task for task in after.tasks if task not in before.tasks])
+
+
+async def signatures_of(tx: Tx, task_ids: Sequence[str]) -> dict[str, list[Signature]]:
+    cursor = await tx.cursor(row_factory=dict_row).execute(
+        f"""
+        select {rows.SIGNATURE_COLUMNS}
+        from signatures
+        where task_id = any(%s)
+        order by signed_at, id
+        """,  # noqa: S608 - our own column list
+        [list(task_ids)],
+    )
+    found: dict[str, list[Signature]] = defaultdict(list)
+    for row in await cursor.fetchall():
+        found[row["task_id"]].append(rows.signature(row))
+    return found
+
+
+async def _locked(tx: Tx, condition: str, value: str) -> Case | None:
+    cursor = await tx.cursor(row_factory=dict_row).execute(
+        f"select {rows.CASE_COLUMNS} from cases where {condition} for update",  # noqa: S608 - our own conditions
+        [value],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else rows.case(row, await _tasks(tx, row["id"]))
+
+
+async def _tasks(tx: Tx, case_id: str) -> list[Task]:
+    cursor = await tx.cursor(row_factory=dict_row).execute(
+        f"""
+        select {rows.TASK_COLUMNS}, {rows.TIMER_COLUMNS}
+        from tasks
+        join timers on timers.id = tasks.timer_id
+        where tasks.case_id = %s
+        order by tasks.position
+        """,  # noqa: S608 - our own column lists
+        [case_id],
+    )
+    found = await cursor.fetchall()
+    signed = await signatures_of(tx, [row["task_id"] for row in found])
+    return [rows.task(row, signed.get(row["task_id"], ())) for row in found]
+
+
+async def _save_tasks(tx: Tx, case: Case, tasks: Sequence[Task]) -> None:
+    await _upsert(tx, UPSERT_TASKS, [rows.task_values(case, task) for task in tasks], TASK_WIDTH)
+    await _upsert(tx, UPSERT_TIMERS, [rows.timer_values(task) for task in tasks], TIMER_WIDTH)
+    signatures = [rows.signature_values(task, signature) for task in tasks for signature in task.signatures]
+    try:
+        await _upsert(tx, UPSERT_SIGNATURES, signatures, SIGNATURE_WIDTH)
+    except UniqueViolation as error:
+        raise Refused("FOUR_EYES", "the second signature must be another person's") from error
+
+
+async def _upsert(tx: Tx, statement: str, values: list[list[Any]], width: int) -> None:
+    if values:
+        await tx.execute(statement, rows.columns(values, width))

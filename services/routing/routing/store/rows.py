@@ -1,0 +1,220 @@
+"""Between rows and values: each kind is translated here once, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from routing.domain import (
+    Case,
+    CaseState,
+    Decision,
+    Quantity,
+    Rung,
+    Signature,
+    Submission,
+    Task,
+    TaskState,
+    Timer,
+    TimerState,
+)
+
+Row = Mapping[str, Any]
+
+CASE_COLUMNS = """
+    cases.id, cases.document_id, cases.reference, cases.document_type, cases.pack_version,
+    cases.owner_organisation_id, cases.submitter_organisation_id, cases.facts::text as facts, cases.rules,
+    cases.channel, cases.risk_score, cases.explanation::text as explanation, cases.state, cases.step, cases.outcome,
+    cases.opened_at, cases.closed_at
+"""
+TASK_COLUMNS = """
+    tasks.id as task_id, tasks.case_id, tasks.step as task_step, tasks.agency, tasks.role, tasks.mode, tasks.rule,
+    tasks.signatures_required, tasks.state as task_state, tasks.claimed_by, tasks.outcome as task_outcome,
+    tasks.reason_code, tasks.quantity_value, tasks.quantity_unit, tasks.decided_by,
+    tasks.opened_at as task_opened_at, tasks.decided_at
+"""
+TIMER_COLUMNS = """
+    timers.id as timer_id, timers.calendar, timers.budget_seconds, timers.consumed_seconds, timers.running_since,
+    timers.fire_at, timers.next_rung_at, timers.ladder::text as ladder, timers.climbed, timers.state as timer_state
+"""
+SIGNATURE_COLUMNS = """
+    signatures.id, signatures.task_id, signatures.person, signatures.outcome, signatures.reason_code,
+    signatures.comment, signatures.conditions, signatures.quantity_value, signatures.quantity_unit,
+    signatures.request_id, signatures.signed_at, signatures.voided_at
+"""
+
+
+def case(row: Row, tasks: Iterable[Task] = ()) -> Case:
+    return Case(
+        id=row["id"],
+        document=_submission(row),
+        rules=tuple(row["rules"]),
+        channel=row["channel"],
+        risk_score=row["risk_score"],
+        explanation=msgspec.json.decode(row["explanation"]),
+        opened_at=row["opened_at"],
+        state=CaseState(row["state"]),
+        step=row["step"],
+        outcome=row["outcome"],
+        closed_at=row["closed_at"],
+        tasks=tuple(tasks),
+    )
+
+
+def task(row: Row, signatures: Iterable[Signature]) -> Task:
+    return Task(
+        id=row["task_id"],
+        step=row["task_step"],
+        agency=row["agency"],
+        role=row["role"],
+        mode=row["mode"],
+        rule=row["rule"],
+        signatures_required=row["signatures_required"],
+        opened_at=row["task_opened_at"],
+        timer=timer(row),
+        state=TaskState(row["task_state"]),
+        claimed_by=row["claimed_by"],
+        signatures=tuple(signatures),
+        outcome=row["task_outcome"],
+        reason_code=row["reason_code"],
+        quantity=_quantity(row),
+        decided_by=row["decided_by"],
+        decided_at=row["decided_at"],
+    )
+
+
+def timer(row: Row) -> Timer:
+    return Timer(
+        id=row["timer_id"],
+        calendar=row["calendar"],
+        budget_seconds=row["budget_seconds"],
+        running_since=row["running_since"],
+        fire_at=row["fire_at"],
+        next_rung_at=row["next_rung_at"],
+        consumed_seconds=row["consumed_seconds"],
+        ladder=tuple(msgspec.json.decode(row["ladder"], type=list[Rung])),
+        climbed=row["climbed"],
+        state=TimerState(row["timer_state"]),
+    )
+
+
+def signature(row: Row) -> Signature:
+    decision = Decision(
+        person=row["person"],
+        outcome=row["outcome"],
+        reason_code=row["reason_code"],
+        comment=row["comment"],
+        conditions=row["conditions"],
+        quantity=_quantity(row),
+        request_id=row["request_id"],
+    )
+    return Signature(row["id"], decision, row["signed_at"], row["voided_at"])
+
+
+def case_values(case: Case) -> list[Any]:
+    document = case.document
+    return [
+        case.id,
+        document.document_id,
+        document.reference,
+        document.document_type,
+        document.pack_version,
+        document.owner_organisation_id,
+        document.submitter_organisation_id,
+        msgspec.json.encode(document.facts).decode(),
+        list(case.rules),
+        case.channel,
+        case.risk_score,
+        msgspec.json.encode(case.explanation).decode(),
+        case.state,
+        case.step,
+        case.outcome,
+        case.opened_at,
+        case.closed_at,
+    ]
+
+
+def task_values(case: Case, task: Task) -> list[Any]:
+    return [
+        task.id,
+        case.id,
+        case.document.document_id,
+        case.tasks.index(task),
+        task.step,
+        task.agency,
+        task.role,
+        task.mode,
+        task.rule,
+        task.signatures_required,
+        task.state,
+        task.claimed_by,
+        task.outcome,
+        task.reason_code,
+        *_quantity_values(task.quantity),
+        task.decided_by,
+        task.timer.id,
+        task.opened_at,
+        task.due_at,
+        task.decided_at,
+    ]
+
+
+def timer_values(task: Task) -> list[Any]:
+    timer = task.timer
+    return [
+        timer.id,
+        task.id,
+        timer.calendar,
+        timer.budget_seconds,
+        timer.consumed_seconds,
+        timer.running_since,
+        timer.fire_at,
+        timer.next_rung_at,
+        msgspec.json.encode(timer.ladder).decode(),
+        timer.climbed,
+        timer.state,
+    ]
+
+
+def signature_values(task: Task, signature: Signature) -> list[Any]:
+    decision = signature.decision
+    return [
+        signature.id,
+        task.id,
+        decision.person,
+        decision.outcome,
+        decision.reason_code,
+        decision.comment,
+        decision.conditions,
+        *_quantity_values(decision.quantity),
+        decision.request_id,
+        signature.signed_at,
+        signature.voided_at,
+    ]
+
+
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    """Rows turned into the arrays `unnest` wants."""
+    return [[row[place] for row in rows] for place in range(width)]
+
+
+def _submission(row: Row) -> Submission:
+    return Submission(
+        document_id=row["document_id"],
+        reference=row["reference"],
+        document_type=row["document_type"],
+        pack_version=row["pack_version"],
+        owner_organisation_id=row["owner_organisation_id"],
+        submitter_organisation_id=row["submitter_organisation_id"],
+        facts=msgspec.json.decode(row["facts"]),
+    )
+
+
+def _quantity(row: Row) -> Quantity | None:
+    return None if row["quantity_value"] is None else Quantity(row["quantity_value"], row["quantity_unit"])
+
+
+def _quantity_values(quantity: Quantity | None) -> tuple[Any, Any]:
+    return (None, None) if quantity is None else (quantity.value, quantity.unit)

@@ -1,0 +1,374 @@
+"""The services behind the gateway, written by hand: real gRPC servers that answer what a test tells them to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc.aio
+import msgspec
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+from kit import errors, strict_json
+from kit.auth import TokenVerifier
+from kit.grpc import ANYONE, Server
+from kit.testing import TokenMint
+from portolan.billing.v1 import billing_pb2, billing_pb2_grpc
+from portolan.identity.v1 import identity_pb2, identity_pb2_grpc
+from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
+from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
+from portolan.routing.v1 import routing_pb2, routing_pb2_grpc
+from portolan.type.v1 import type_pb2
+
+AT = "2026-03-01T08:30:00.000000Z"
+STAMP = Timestamp(seconds=1_772_353_800)
+
+DOCUMENT_TYPE = {
+    "type": "paper.a",
+    "labels": {"fr": "Papier", "ar": "ورقة", "en": "Paper"},
+    "schema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "paper.a",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["lines"],
+        "properties": {"lines": {"type": "array", "maxItems": 9, "items": {"$ref": "#/$defs/line"}}},
+        "$defs": {"line": {"type": "object", "properties": {"hs_code": {"type": "string", "maxLength": 6}}}},
+        "examples": [{"lines": [{"hs_code": "640399"}]}],
+    },
+    "states": [{"key": "REGISTERED", "labels": {}, "kind": "open"}],
+    "transitions": [],
+}
+
+
+def a_document(document_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        **{"id": document_id, "reference": f"PA-2026-{document_id}", "type": "paper.a", "state": "REGISTERED"},
+        **{"state_label": "Registered", "version": 1, "owner_organisation_id": "org-a"},
+        **{"submitter_organisation_id": "org-a", "mandate_id": None, "pack_version": "1", "submitted_at": AT},
+        **{"updated_at": AT, "valid_until": None, "body": {}, "receipt": {}},
+        **changes,
+    }
+
+
+def encoded(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
+    """Keeps what is submitted by key. `breaks` streams break after hearing a message; `pause_s` slows every answer."""
+
+    def __init__(self) -> None:
+        self.messages: list[int] = []
+        self.stored: dict[str, tuple[bytes, bytes]] = {}
+        self.breaks = 0
+        self.pause_s = 0.0
+        self.refusal: errors.PortolanError | None = None
+        self.withdrawn: list[intake_pb2.WithdrawDocumentRequest] = []
+        self.heard: list[intake_pb2.Submission] = []
+        self.deadlines: list[float] = []
+
+    async def SubmitDocuments(self, requests: Any, context: Any) -> AsyncIterator[intake_pb2.SubmitDocumentsResponse]:
+        async for request in requests:
+            self.messages.append(len(request.submissions))
+            if self.breaks:
+                self.breaks -= 1
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "killed")
+            await asyncio.sleep(self.pause_s)
+            answers = [self._answer(one) for one in request.submissions]
+            yield intake_pb2.SubmitDocumentsResponse(batch=request.batch, answers=answers)
+
+    def _answer(self, one: intake_pb2.Submission) -> intake_pb2.SubmissionAnswer:
+        self.heard.append(one)
+        try:
+            if self.refusal is not None:
+                raise self.refusal
+            strict_json.loads(one.request_json)
+            return self._stored(one)
+        except errors.PortolanError as error:
+            return intake_pb2.SubmissionAnswer(problem=errors.to_problem(error))
+
+    def _stored(self, one: intake_pb2.Submission) -> intake_pb2.SubmissionAnswer:
+        fresh = one.request_json, encoded(a_document(f"d-{len(self.stored)}", body={"key": one.idempotency_key}))
+        is_known = one.idempotency_key in self.stored
+        request, document = self.stored.setdefault(one.idempotency_key, fresh)
+        if request != one.request_json:
+            raise errors.Invalid("IDEMPOTENCY_KEY_REUSED", "another body")
+        document_id = msgspec.json.decode(document)["id"]
+        return intake_pb2.SubmissionAnswer(
+            document_json=document, document_id=document_id, etag='"1"', replayed=is_known
+        )
+
+    def _may_refuse(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def SimulateDocument(self, request: Any, context: Any) -> Any:
+        strict_json.loads(request.request_json)
+        return intake_pb2.SimulateDocumentResponse(
+            valid=True, type="paper.a", owner_organisation_id="org-a", facts_json=b"{}", pack_version="1"
+        )
+
+    async def GetDocument(self, request: Any, context: Any) -> Any:
+        self._may_refuse()
+        self.deadlines.append(context.time_remaining())
+        await asyncio.sleep(self.pause_s)
+        return intake_pb2.GetDocumentResponse(document_json=encoded(a_document(request.id)), etag='"1"')
+
+    async def ListDocuments(self, request: Any, context: Any) -> Any:
+        found = [encoded(a_document(f"d-{number}")) for number in range(min(request.limit, 3))]
+        return intake_pb2.ListDocumentsResponse(document_jsons=found, next_cursor=str(request.limit))
+
+    async def WithdrawDocument(self, request: Any, context: Any) -> Any:
+        self.withdrawn.append(request)
+        if request.if_match != '"1"':
+            raise errors.PreconditionFailed("PRECONDITION_FAILED")
+        document = encoded(a_document(request.id, state="WITHDRAWN"))
+        return intake_pb2.WithdrawDocumentResponse(document_json=document, etag='"2"')
+
+    async def GetTimeline(self, request: Any, context: Any) -> Any:
+        shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED", "holder": None, "items": []}
+        return intake_pb2.GetTimelineResponse(timeline_json=encoded(shown))
+
+    async def GetReceipt(self, request: Any, context: Any) -> Any:
+        return intake_pb2.GetReceiptResponse(receipt_json=encoded({"receipt": {}, "signature": {}, "body": {}}))
+
+    async def GetLedger(self, request: Any, context: Any) -> Any:
+        figures = dict.fromkeys(("unit", "authorised", "reserved", "consumed", "released", "remaining"))
+        shown = {"document_id": request.id, **figures, "lines": [], "entries": []}
+        return intake_pb2.GetLedgerResponse(ledger_json=encoded(shown))
+
+    async def ImputeTitle(self, request: Any, context: Any) -> Any:
+        self._may_refuse()
+        return intake_pb2.ImputeTitleResponse(imputation_json=encoded(an_imputation(request.id)), replayed=True)
+
+    async def CancelImputation(self, request: Any, context: Any) -> Any:
+        shown = an_imputation(request.id, state="CANCELLED")
+        return intake_pb2.CancelImputationResponse(imputation_json=encoded(shown))
+
+    async def ListDocumentTypes(self, request: Any, context: Any) -> Any:
+        return intake_pb2.ListDocumentTypesResponse(document_type_jsons=[encoded(DOCUMENT_TYPE)])
+
+    async def GetDocumentType(self, request: Any, context: Any) -> Any:
+        if request.type != DOCUMENT_TYPE["type"]:
+            raise errors.NotFound("NOT_FOUND")
+        return intake_pb2.GetDocumentTypeResponse(document_type_json=encoded(DOCUMENT_TYPE))
+
+    async def ListReferenceCodes(self, request: Any, context: Any) -> Any:
+        codes = [encoded({"code": "KGM", "labels": {"en": "kilogram"}})]
+        return intake_pb2.ListReferenceCodesResponse(code_jsons=codes, version="1")
+
+    async def ListReceiptKeys(self, request: Any, context: Any) -> Any:
+        return intake_pb2.ListReceiptKeysResponse(jwk_jsons=['{"kty":"OKP"}'])
+
+
+def an_imputation(document_id: str, state: str = "CONSUMED") -> dict[str, Any]:
+    quantity = {"value": "1", "unit": "KGM"}
+    return {
+        **{"id": "i-1", "document_id": document_id, "state": state, "declaration_number": "n", "declaration_line": "1"},
+        **{"title_line": 1, "office": "o", "registered_on": "2026-03-01", "quantity": quantity, "remaining": quantity},
+        **{"value": {"amount_minor": 1, "currency": "XXX"}, "imputed_at": AT},
+    }
+
+
+class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
+    def __init__(self, mint: TokenMint) -> None:
+        self._mint = mint
+        self.request_ids: list[str] = []
+
+    async def IssueToken(self, request: Any, context: Any) -> Any:
+        if request.client_secret != "right":
+            raise errors.Unauthenticated("UNAUTHENTICATED", "unknown client, or wrong secret")
+        return identity_pb2.IssueTokenResponse(access_token="t", expires_in_seconds=300, scope="declarant")
+
+    async def SignIn(self, request: Any, context: Any) -> Any:
+        if request.password != "right":
+            raise errors.Unauthenticated("UNAUTHENTICATED", "unknown address, or wrong password")
+        return identity_pb2.SignInResponse(access_token="t", expires_in_seconds=300, scope="")
+
+    async def ListSigningKeys(self, request: Any, context: Any) -> Any:
+        keys = await self._mint.keys()
+        shown = [identity_pb2.SigningKey(key_id=name, jwk_json=jwk) for name, jwk in keys.items()]
+        return identity_pb2.ListSigningKeysResponse(keys=shown, issuer="test")
+
+    async def ListRevocations(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ListRevocationsResponse()
+
+    async def RotateSigningKey(self, request: Any, context: Any) -> Any:
+        return identity_pb2.RotateSigningKeyResponse(key_id="next")
+
+    async def RegisterOrganisation(self, request: Any, context: Any) -> Any:
+        self.request_ids.append(request.request_id)
+        request.organisation.id = "org-new"
+        return identity_pb2.RegisterOrganisationResponse(organisation=request.organisation)
+
+    async def GetOrganisation(self, request: Any, context: Any) -> Any:
+        return identity_pb2.GetOrganisationResponse(organisation=identity_pb2.Organisation(id=request.id))
+
+    async def ListOrganisations(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ListOrganisationsResponse(organisations=[identity_pb2.Organisation(id="org-a")])
+
+    async def RegisterUser(self, request: Any, context: Any) -> Any:
+        request.user.id = "u-1"
+        return identity_pb2.RegisterUserResponse(user=request.user)
+
+    async def ListUsers(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ListUsersResponse(users=[identity_pb2.User(id="u-1")])
+
+    async def RegisterClient(self, request: Any, context: Any) -> Any:
+        request.client.id = "c-1"
+        return identity_pb2.RegisterClientResponse(client=request.client, client_secret="shown once")
+
+    async def ListClients(self, request: Any, context: Any) -> Any:
+        """Two pages, so that whoever looks for one must turn one."""
+        name, following = ("c-1", "2") if not request.cursor else ("c-2", "")
+        client = identity_pb2.Client(id=name, organisation_id=request.organisation_id)
+        return identity_pb2.ListClientsResponse(clients=[client], next_cursor=following)
+
+    async def RevokeClient(self, request: Any, context: Any) -> Any:
+        return identity_pb2.RevokeClientResponse(client=identity_pb2.Client(id=request.id, revoked_at=STAMP))
+
+    async def GrantMandate(self, request: Any, context: Any) -> Any:
+        request.mandate.id = "m-1"
+        return identity_pb2.GrantMandateResponse(mandate=request.mandate)
+
+    async def RevokeMandate(self, request: Any, context: Any) -> Any:
+        return identity_pb2.RevokeMandateResponse(mandate=identity_pb2.Mandate(id=request.id, revoked_at=STAMP))
+
+    async def ListMandates(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ListMandatesResponse(mandates=[identity_pb2.Mandate(id="m-1")])
+
+    async def CheckMandate(self, request: Any, context: Any) -> Any:
+        return identity_pb2.CheckMandateResponse()
+
+    async def ListRecipients(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ListRecipientsResponse()
+
+
+def a_task(task_id: str) -> routing_pb2.Task:
+    return routing_pb2.Task(
+        id=task_id,
+        state="OPEN",
+        asked={"fr": "Décidez", "en": "Decide"},
+        form_schema_json=b'{"type":"object"}',
+        outcomes=["grant"],
+        reason_codes=[routing_pb2.ReasonCode(code="R1", labels={"fr": "Motif", "en": "Reason"})],
+        opened_at=STAMP,
+    )
+
+
+class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
+    def __init__(self) -> None:
+        self.decisions: list[routing_pb2.DecideTaskRequest] = []
+
+    async def PlanRoutes(self, request: Any, context: Any) -> Any:
+        route = routing_pb2.Route(agency="X", document="paper", mode="documentary", sla_seconds=60, rule="R1")
+        return routing_pb2.PlanRoutesResponse(routes=[route], due_at=STAMP, channel_hint="green")
+
+    async def ListTasks(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ListTasksResponse(tasks=[a_task("t-1")])
+
+    async def GetTask(self, request: Any, context: Any) -> Any:
+        return routing_pb2.GetTaskResponse(task=a_task(request.id))
+
+    async def ClaimTask(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ClaimTaskResponse(task=a_task(request.id))
+
+    async def ReleaseTask(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ReleaseTaskResponse(task=a_task(request.id))
+
+    async def DecideTask(self, request: Any, context: Any) -> Any:
+        self.decisions.append(request)
+        return routing_pb2.DecideTaskResponse(task=a_task(request.id))
+
+
+def a_charge() -> billing_pb2.Charge:
+    money = [type_pb2.Money(amount_minor=amount, currency="XXX") for amount in (3000, 2500, 500)]
+    return billing_pb2.Charge(
+        **{"id": "ch-1", "tariff": "T", "labels": {"fr": "Titre", "en": "Title"}, "vat_rate": "0.20"},
+        **{"amount": money[0], "net": money[1], "vat": money[2], "occurred_at": STAMP, "recorded_at": STAMP},
+    )
+
+
+class FakeBilling(billing_pb2_grpc.BillingServiceServicer):
+    def __init__(self) -> None:
+        self.is_down = False
+
+    async def QuoteCharges(self, request: Any, context: Any) -> Any:
+        if self.is_down:
+            raise errors.Unavailable("OVERLOADED")
+        return billing_pb2.QuoteChargesResponse(charges=[a_charge()])
+
+    async def ListCharges(self, request: Any, context: Any) -> Any:
+        return billing_pb2.ListChargesResponse(charges=[a_charge()])
+
+    async def GetStatement(self, request: Any, context: Any) -> Any:
+        return billing_pb2.GetStatementResponse(organisation_id="org-a")
+
+    async def CheckLedger(self, request: Any, context: Any) -> Any:
+        return billing_pb2.CheckLedgerResponse(journals=1, entries=2)
+
+
+class FakeNotifications(notifications_pb2_grpc.NotificationsServiceServicer):
+    async def ListNotifications(self, request: Any, context: Any) -> Any:
+        shown = notifications_pb2.Notification(id="n-1", state="SENT", created_at=STAMP)
+        return notifications_pb2.ListNotificationsResponse(notifications=[shown])
+
+    async def MarkNotificationRead(self, request: Any, context: Any) -> Any:
+        shown = notifications_pb2.Notification(id=request.id, state="SENT", created_at=STAMP, read_at=STAMP)
+        return notifications_pb2.MarkNotificationReadResponse(notification=shown)
+
+
+_DESCRIPTORS: Mapping[str, tuple[Any, Any]] = {
+    "identity": (identity_pb2, identity_pb2_grpc),
+    "intake": (intake_pb2, intake_pb2_grpc),
+    "routing": (routing_pb2, routing_pb2_grpc),
+    "billing": (billing_pb2, billing_pb2_grpc),
+    "notifications": (notifications_pb2, notifications_pb2_grpc),
+}
+
+
+@dataclass
+class FakeServices:
+    """All five, started on free ports. `kill` one and it is gone; `start` it and it is back where it was."""
+
+    mint: TokenMint
+    identity: FakeIdentity = field(init=False)
+    intake: FakeIntake = field(default_factory=FakeIntake)
+    routing: FakeRouting = field(default_factory=FakeRouting)
+    billing: FakeBilling = field(default_factory=FakeBilling)
+    notifications: FakeNotifications = field(default_factory=FakeNotifications)
+    ports: dict[str, int] = field(default_factory=dict)
+    _running: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.identity = FakeIdentity(self.mint)
+
+    async def start(self, name: str) -> None:
+        messages, stubs = _DESCRIPTORS[name]
+        descriptor: ServiceDescriptor = next(iter(messages.DESCRIPTOR.services_by_name.values()))
+        register: Callable[[Any, Any], None] = getattr(stubs, f"add_{descriptor.name}Servicer_to_server")
+        server = Server(name, TokenVerifier(self.mint), "127.0.0.1", self.ports.get(name, 0))
+        authority = {method.name: ANYONE for method in descriptor.methods}
+        server.add(descriptor, authority, lambda at: register(getattr(self, name), at))
+        stop = asyncio.Event()
+        self.ports[name] = server.port
+        self._running[name] = stop, asyncio.create_task(server.run(stop))
+
+    async def kill(self, name: str) -> None:
+        stop, task = self._running.pop(name)
+        stop.set()
+        await task
+
+    async def start_all(self) -> None:
+        for name in _DESCRIPTORS:
+            await self.start(name)
+
+    async def kill_all(self) -> None:
+        for name in list(self._running):
+            await self.kill(name)
+
+    def targets(self) -> dict[str, str]:
+        return {f"{name}_target": f"127.0.0.1:{port}" for name, port in self.ports.items()}

@@ -1,0 +1,300 @@
+"""Every operation of the OpenAPI, called as nobody, with the wrong role, and as the wrong somebody.
+
+The list of operations is the OpenAPI's own; one without a verdict here fails.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from portolan_cli.client import Portolan, Problem
+from portolan_cli.demo_file import Actor, Demo
+
+from tests.journeys.bodies import new_key, submission, submitted
+from tests.journeys.conftest import System
+from tests.journeys.titles import accepted, eventually_task, imputation
+
+MANDATE_BITES_S_MAX = 5.0
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+# What a stranger gets: somebody of another organisation who holds a role the operation asks for.
+PUBLIC = "public"  # the same for everybody
+HIDDEN = "hidden"  # 404: may not know that it exists
+REFUSED = "refused"  # 403
+OWN = "own"  # 200, and nothing of anybody else's in it
+SOLE = "sole"  # only one organisation can hold the role: there is no stranger
+
+VERDICTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("issue_token", "sign_in", "list_token_keys", "get_openid_configuration", "list_receipt_keys"),
+            *("list_document_types", "get_document_type", "list_reference_codes"),
+            *("get_status", "get_health", "get_readiness", "get_openapi"),
+            *("get_docs", "get_docs_script", "get_docs_style"),
+        ),
+        PUBLIC,
+    ),
+    **dict.fromkeys(("rotate_signing_key", "check_ledger", "register_organisation"), SOLE),
+    **dict.fromkeys(("impute_title", "cancel_imputation"), SOLE),
+    **dict.fromkeys(("submit_document", "simulate_document", "submit_documents"), REFUSED),
+    **dict.fromkeys(("list_documents", "list_tasks", "list_charges", "get_current_statement"), OWN),
+    **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
+    **dict.fromkeys(
+        (
+            *("get_document", "get_timeline", "get_receipt", "get_ledger", "withdraw_document"),
+            *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
+            *("get_organisation", "list_mandates"),
+        ),
+        HIDDEN,
+    ),
+    **dict.fromkeys(("list_users", "register_user", "list_clients", "register_client", "revoke_client"), REFUSED),
+    **dict.fromkeys(("grant_mandate", "revoke_mandate"), REFUSED),
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    id: str
+    method: str
+    path: str
+    roles: frozenset[str]
+
+    @property
+    def is_open(self) -> bool:
+        return "anyone" in self.roles
+
+
+@dataclass(frozen=True)
+class World:
+    """A document of the importer's, and everything around it that a path may name."""
+
+    ids: Mapping[str, str]
+    title: Mapping[str, Any]
+
+    def path(self, operation: Operation) -> str:
+        return re.sub(r"\{(\w+)\}", lambda match: self.ids[match.group(1)], operation.path)
+
+
+@pytest.fixture(scope="module")
+def operations(system: System) -> list[Operation]:
+    paths = httpx.get(f"{system.base_url}/openapi.json").json()["paths"]
+    return [
+        Operation(one["operationId"], method.upper(), path, frozenset(one["x-portolan-authority"]))
+        for path, item in paths.items()
+        for method, one in item.items()
+        if method in METHODS
+    ]
+
+
+@pytest.fixture(scope="module")
+def world(portolan: Portolan, demo: Demo, broker: Actor, customs: Actor) -> World:
+    title = accepted(portolan, demo, submitted(portolan, demo, broker))
+    unit = title["body"]["lines"][0]["quantity"]["unit"]
+    imputed = portolan.post(
+        f"/v1/documents/{title['id']}/imputations",
+        customs.credentials,
+        imputation(f"{title['reference']}-a", "1", unit),
+    )
+    importer = demo.actor(organisation_key=_key_of(demo, title["owner_organisation_id"]), role="org_admin")
+    owner = title["owner_organisation_id"]
+    waiting = submitted(portolan, demo, broker)
+    bank = demo.actor(kind="bank", agency_code="BANK-" + waiting["body"]["bank"])
+    task = eventually_task(portolan, bank, waiting["id"])
+    mandates = portolan.items(f"/v1/organisations/{owner}/mandates", importer.credentials)
+    clients = portolan.items(f"/v1/organisations/{owner}/clients", importer.credentials)
+    feed = portolan.items("/v1/notifications", importer.credentials)
+    ids = {
+        "document_id": waiting["id"],
+        "imputation_id": imputed["id"],
+        "task_id": task["id"],
+        "organisation_id": owner,
+        "mandate_id": mandates[0]["id"],
+        "client_id": clients[0]["id"],
+        "notification_id": feed[0]["id"],
+        "document_type": "import_title.ei",
+        "type": "import_title.ei",
+        "list_name": "countries",
+    }
+    return World(ids, title)
+
+
+def _key_of(demo: Demo, organisation_id: str) -> str:
+    return next(str(one["key"]) for one in demo.organisations if one["id"] == organisation_id)
+
+
+def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
+    """A well-formed body for each operation that takes one, so that what refuses is the caller, not the body."""
+    unit = world.title["body"]["lines"][0]["quantity"]["unit"]
+    filing = submission(portolan, demo)
+    stranger = demo.organisation_id("exporter")
+    return {
+        "submit_document": filing,
+        "simulate_document": filing,
+        "withdraw_document": {"reason": "not mine"},
+        "impute_title": imputation("X1", "1", unit),
+        "cancel_imputation": {},
+        "decide_task": {"outcome": "accept"},
+        "register_organisation": {
+            **{"name": "Nobody", "kind": "broker", "language": "en", "billing_mode": "subscriber"},
+            "request_id": new_key(),
+        },
+        "register_user": {
+            **{"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
+            **{"password": "correct horse battery staple", "request_id": new_key()},
+        },
+        "register_client": {"name": "x", "roles": ["declarant"], "responsible_user_id": "x", "request_id": new_key()},
+        "grant_mandate": {
+            **{"agent_organisation_id": stranger, "powers": ["file"], "document_types": []},
+            **{"valid_from": "2026-01-01T00:00:00Z", "valid_to": "2030-01-01T00:00:00Z", "request_id": new_key()},
+        },
+    }
+
+
+def send(system: System, world: World, operation: Operation, token: str, body: Any) -> httpx.Response:
+    headers = {"idempotency-key": new_key(), "if-match": "*"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    content = {"json": body} if body is not None else {}
+    if operation.id == "submit_documents":
+        content = {"content": b"{}\n"}
+        headers["content-type"] = "application/x-ndjson"
+    url = system.base_url + world.path(operation)
+    return httpx.request(operation.method, url, headers=headers, timeout=10, **content)
+
+
+def test_every_operation_has_a_verdict(operations: list[Operation]) -> None:
+    assert {one.id for one in operations} == set(VERDICTS)
+
+
+def test_nobody_is_refused_wherever_a_caller_is_asked_for(
+    system: System, world: World, operations: list[Operation], portolan: Portolan, demo: Demo
+) -> None:
+    wanted = bodies(world, portolan, demo)
+    for token in ("", "not.a.token", "svc.intake.99999999999.00"):
+        for one in operations:
+            if not one.is_open:
+                answer = send(system, world, one, token, wanted.get(one.id))
+                assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED"), one
+
+
+def test_the_wrong_role_is_refused(
+    system: System, world: World, operations: list[Operation], portolan: Portolan, demo: Demo
+) -> None:
+    wanted = bodies(world, portolan, demo)
+    clients = system.demo_content()["clients"]
+    for one in operations:
+        if one.is_open or "signed_in" in one.roles:
+            continue
+        outsiders = [client for client in clients if not one.roles & set(client["roles"])]
+        assert outsiders, one
+        for client in outsiders:
+            actor = demo.actor(client_id=client["client_id"])
+            answer = send(system, world, one, portolan.token(actor.credentials), wanted.get(one.id))
+            assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN"), (one, client["client_id"])
+
+
+def stranger_for(demo: Demo, operation: Operation, world: World) -> Actor:
+    """Somebody who holds the role, of an organisation the world is not about."""
+    if operation.roles & {"bank_officer"}:
+        holder = demo.actor(client_id=_other_bank(demo, world))
+        return holder
+    role = "org_admin" if "org_admin" in operation.roles else "declarant"
+    return demo.actor(kind="exporter", role=role)
+
+
+def _other_bank(demo: Demo, world: World) -> str:
+    code = "BANK-" + world.title["body"]["bank"]
+    return next(str(one["client_id"]) for one in demo.clients if one["kind"] == "bank" and one["agency_code"] != code)
+
+
+def test_another_organisation_sees_and_does_nothing(
+    system: System, world: World, operations: list[Operation], portolan: Portolan, demo: Demo
+) -> None:
+    wanted = bodies(world, portolan, demo)
+    for one in operations:
+        verdict = VERDICTS[one.id]
+        if verdict in (PUBLIC, SOLE) or one.id == "submit_documents":
+            continue
+        stranger = stranger_for(demo, one, world)
+        answer = send(system, world, one, portolan.token(stranger.credentials), wanted.get(one.id))
+        if verdict == HIDDEN:
+            assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND"), (one, answer.text)
+        elif verdict == REFUSED:
+            assert answer.status_code in (403, 404), (one, answer.text)
+            assert answer.json()["code"] in ("FORBIDDEN", "MANDATE_REQUIRED", "NOT_FOUND"), (one, answer.text)
+        else:
+            assert answer.status_code == 200, (one, answer.text)
+            for private in ("document_id", "task_id", "notification_id"):
+                assert world.ids[private] not in answer.text, one
+
+
+def test_a_revoked_mandate_bites_within_five_seconds(
+    system: System, portolan: Portolan, demo: Demo, broker: Actor
+) -> None:
+    document = submitted(portolan, demo, broker)
+    owner = document["owner_organisation_id"]
+    importer = demo.actor(organisation_key=_key_of(demo, owner), role="org_admin")
+    path = f"/v1/organisations/{owner}/mandates"
+    held = [
+        one
+        for one in portolan.items(path, importer.credentials)
+        if one["agent_organisation_id"] == broker.organisation_id and not one.get("revoked_at")
+    ]
+    for one in held:
+        portolan.post(f"{path}/{one['id']}:revoke", importer.credentials, {})
+    try:
+        assert_refused_soon(portolan, demo, broker)
+        etag = portolan.etag(f"/v1/documents/{document['id']}", broker.credentials)
+        with pytest.raises(Problem) as refused:
+            portolan.call(
+                *("POST", f"/v1/documents/{document['id']}:withdraw", broker.credentials),
+                body={"reason": "x"},
+                if_match=etag,
+            )
+        assert refused.value.code == "MANDATE_REQUIRED"
+    finally:
+        for one in held:
+            renewed = {key: one[key] for key in ("agent_organisation_id", "powers", "document_types", "valid_to")}
+            portolan.post(
+                path, importer.credentials, renewed | {"request_id": new_key(), "valid_from": one["valid_from"]}
+            )
+    portolan.post("/v1/documents", broker.credentials, submission(portolan, demo), key=new_key())
+
+
+def assert_refused_soon(portolan: Portolan, demo: Demo, broker: Actor) -> None:
+    began = time.monotonic()
+    while (refusal := _refusal(portolan, demo, broker)) is None:
+        assert time.monotonic() - began < MANDATE_BITES_S_MAX
+        time.sleep(0.2)
+    assert (refusal.status, refusal.code) == (403, "MANDATE_REQUIRED")
+
+
+def _refusal(portolan: Portolan, demo: Demo, broker: Actor) -> Problem | None:
+    try:
+        portolan.post("/v1/documents", broker.credentials, submission(portolan, demo), key=new_key())
+    except Problem as problem:
+        return problem
+    return None
+
+
+def test_keys_rotate_without_a_refused_request(system: System, portolan: Portolan, demo: Demo, broker: Actor) -> None:
+    operator = demo.actor(kind="operator", role="operator_admin")
+    for _ in range(3):
+        portolan.post("/v1/signing-keys:rotate", operator.credentials)
+        for _ in range(20):
+            fresh = httpx.post(
+                f"{system.base_url}/oauth/token",
+                data={"grant_type": "client_credentials"},
+                auth=(broker.credentials.client_id, broker.credentials.client_secret),
+            ).json()["access_token"]
+            answer = httpx.get(f"{system.base_url}/v1/documents", headers={"authorization": f"Bearer {fresh}"})
+            assert answer.status_code == 200
+            old = portolan.token(broker.credentials)
+            assert (
+                httpx.get(f"{system.base_url}/v1/documents", headers={"authorization": f"Bearer {old}"}).status_code
+                == 200
+            )

@@ -1,0 +1,84 @@
+"""The pack that ships, walked through the engine: every procedure ends, by moves its type allows."""
+
+from typing import Any
+
+import msgspec
+import packs
+import pytest
+from kit.database import Database
+from packs import expressions
+from packs.model import DocumentType, Pack
+from routing.domain import CaseState, Rulebook, Submission, TaskDecided, TaskOpened
+from routing.store import Rulebooks, load_pack
+
+from tests.routing.builders import MONDAY, Walk
+
+PACK = packs.read(packs.default_pack_path())
+BOOK = Rulebook.of(PACK)
+PERSONS = ("anna", "bilal")
+
+
+def facts_of(type: DocumentType) -> dict[str, Any]:
+    """As intake derives them at submission."""
+    body = type.schema["examples"][0]
+    seen = {"body": body, "rates": {}, "lists": {}}
+    derived = {name: expressions.evaluate(expression, seen) for name, expression in type.facts.items()}
+    return {
+        **derived,
+        "type": type.key,
+        "direction": type.direction,
+        "owner_attributes": [],
+        "national_value_minor": 1_000_000,
+        "document_id": "doc-1",
+    }
+
+
+def opened(type: DocumentType, book: Rulebook = BOOK) -> Walk:
+    return Walk(Submission("doc-1", "R", type.key, PACK.version, "owner", "submitter", facts_of(type)), book, MONDAY)
+
+
+def complete(walk: Walk) -> None:
+    for _ in range(20):
+        task = next((task for task in walk.case.tasks if task.is_live), None)
+        if task is None:
+            return
+        step = walk.procedure.step(task.step)
+        outcome = next(key for key, outcome in step.outcomes.items() if outcome.then == "next")
+        for person in PERSONS[: task.signatures_required]:
+            walk.decide(task.agency, outcome, person)
+
+
+@pytest.mark.parametrize("type", PACK.document_types.values(), ids=lambda type: type.key)
+def test_every_procedure_completes_along_its_own_transitions(type: DocumentType) -> None:
+    walk = opened(type)
+    complete(walk)
+    assert (walk.case.state, walk.case.outcome) == (CaseState.CLOSED, "completed")
+    state = type.initial_state
+    for fact in walk.said:
+        if isinstance(fact, TaskOpened | TaskDecided) and fact.document_event:
+            move = type.transition(state, fact.document_event)
+            assert move is not None, f"{state} has no {fact.document_event}"
+            state = move.to
+    assert state != type.initial_state
+
+
+@pytest.mark.parametrize("type", PACK.document_types.values(), ids=lambda type: type.key)
+def test_every_step_can_be_planned(type: DocumentType) -> None:
+    procedure = opened(type).procedure
+    assert procedure.routes()
+    assert procedure.due_at(MONDAY) > MONDAY
+    assert {route.agency for route in procedure.routes()} <= set(PACK.agencies)
+
+
+@pytest.mark.service("routing")
+async def test_what_is_stored_of_a_pack_judges_as_the_pack_does(service_database: Database) -> None:
+    async with service_database.transaction() as tx:
+        await load_pack(tx, PACK)
+    stored = await Rulebooks(service_database).of(PACK.version)
+    for type in PACK.document_types.values():
+        assert opened(type, stored).case == opened(type).case
+    assert len(msgspec.json.encode(_whole(stored.pack))) < len(msgspec.json.encode(_whole(PACK)))
+
+
+def _whole(pack: Pack) -> Any:
+    return msgspec.to_builtins(pack)
