@@ -87,6 +87,12 @@ async def test_without_a_stated_mode_the_payer_is_billed_as_enrolled(db: Databas
     assert (await rows(db, CHARGED))[0][1] == 6250
 
 
+async def test_what_was_said_of_a_payer_later_holds_in_whatever_order_it_comes(db: Database) -> None:
+    await hear(db, activated("org-a", "occasional", AFTER), activated("org-a", "subscriber", BEFORE))
+    await hear(db, submitted(at=BEFORE, mode=None))
+    assert (await rows(db, CHARGED))[0][1] == 6250
+
+
 async def test_a_payer_nobody_knows_is_not_charged_at_a_guess(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kit.consumer.RETRY_FIRST_S", 0)
     await hear(db, submitted(mode=None))

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc.aio
 import msgspec
+import pytest
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.timestamp_pb2 import Timestamp
-from kit import errors, strict_json
+from grpc import StatusCode
+from kit import errors, grpc, strict_json
 from kit.auth import TokenVerifier
 from kit.grpc import ANYONE, Server
 from kit.testing import TokenMint
@@ -20,47 +20,17 @@ from portolan.identity.v1 import identity_pb2, identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from portolan.routing.v1 import routing_pb2, routing_pb2_grpc
-from portolan.type.v1 import type_pb2
 
-AT = "2026-03-01T08:30:00.000000Z"
-STAMP = Timestamp(seconds=1_772_353_800)
-
-DOCUMENT_TYPE = {
-    "type": "paper.a",
-    "labels": {"fr": "Papier", "ar": "ورقة", "en": "Paper"},
-    "schema": {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "paper.a",
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["lines"],
-        "properties": {"lines": {"type": "array", "maxItems": 9, "items": {"$ref": "#/$defs/line"}}},
-        "$defs": {"line": {"type": "object", "properties": {"hs_code": {"type": "string", "maxLength": 6}}}},
-        "examples": [{"lines": [{"hs_code": "640399"}]}],
-    },
-    "states": [{"key": "REGISTERED", "labels": {}, "kind": "open"}],
-    "transitions": [],
-}
-
-
-def a_document(document_id: str, **changes: Any) -> dict[str, Any]:
-    return {
-        **{"id": document_id, "reference": f"PA-2026-{document_id}", "type": "paper.a", "state": "REGISTERED"},
-        **{"state_label": "Registered", "version": 1, "owner_organisation_id": "org-a"},
-        **{"submitter_organisation_id": "org-a", "mandate_id": None, "pack_version": "1", "submitted_at": AT},
-        **{"updated_at": AT, "valid_until": None, "body": {}, "receipt": {}},
-        **changes,
-    }
-
-
-def encoded(value: Any) -> bytes:
-    return msgspec.json.encode(value)
+from tests.gateway.builders import DOCUMENT_TYPE, STAMP, a_charge, a_document, a_task, an_imputation, encoded
 
 
 class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     """Keeps what is submitted by key. `breaks` streams break after hearing a message; `pause_s` slows every answer."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self.messages: list[int] = []
         self.stored: dict[str, tuple[bytes, bytes]] = {}
         self.breaks = 0
@@ -75,7 +45,7 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
             self.messages.append(len(request.submissions))
             if self.breaks:
                 self.breaks -= 1
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "killed")
+                await context.abort(StatusCode.UNAVAILABLE, "killed")
             await asyncio.sleep(self.pause_s)
             answers = [self._answer(one) for one in request.submissions]
             yield intake_pb2.SubmitDocumentsResponse(batch=request.batch, answers=answers)
@@ -164,18 +134,12 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         return intake_pb2.ListReceiptKeysResponse(jwk_jsons=['{"kty":"OKP"}'])
 
 
-def an_imputation(document_id: str, state: str = "CONSUMED") -> dict[str, Any]:
-    quantity = {"value": "1", "unit": "KGM"}
-    return {
-        **{"id": "i-1", "document_id": document_id, "state": state, "declaration_number": "n", "declaration_line": "1"},
-        **{"title_line": 1, "office": "o", "registered_on": "2026-03-01", "quantity": quantity, "remaining": quantity},
-        **{"value": {"amount_minor": 1, "currency": "XXX"}, "imputed_at": AT},
-    }
-
-
 class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
     def __init__(self, mint: TokenMint) -> None:
         self._mint = mint
+        self.forget()
+
+    def forget(self) -> None:
         self.request_ids: list[str] = []
 
     async def IssueToken(self, request: Any, context: Any) -> Any:
@@ -247,20 +211,11 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
         return identity_pb2.ListRecipientsResponse()
 
 
-def a_task(task_id: str) -> routing_pb2.Task:
-    return routing_pb2.Task(
-        id=task_id,
-        state="OPEN",
-        asked={"fr": "Décidez", "en": "Decide"},
-        form_schema_json=b'{"type":"object"}',
-        outcomes=["grant"],
-        reason_codes=[routing_pb2.ReasonCode(code="R1", labels={"fr": "Motif", "en": "Reason"})],
-        opened_at=STAMP,
-    )
-
-
 class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self.decisions: list[routing_pb2.DecideTaskRequest] = []
 
     async def PlanRoutes(self, request: Any, context: Any) -> Any:
@@ -284,16 +239,11 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
         return routing_pb2.DecideTaskResponse(task=a_task(request.id))
 
 
-def a_charge() -> billing_pb2.Charge:
-    money = [type_pb2.Money(amount_minor=amount, currency="XXX") for amount in (3000, 2500, 500)]
-    return billing_pb2.Charge(
-        **{"id": "ch-1", "tariff": "T", "labels": {"fr": "Titre", "en": "Title"}, "vat_rate": "0.20"},
-        **{"amount": money[0], "net": money[1], "vat": money[2], "occurred_at": STAMP, "recorded_at": STAMP},
-    )
-
-
 class FakeBilling(billing_pb2_grpc.BillingServiceServicer):
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self.is_down = False
 
     async def QuoteCharges(self, request: Any, context: Any) -> Any:
@@ -312,6 +262,9 @@ class FakeBilling(billing_pb2_grpc.BillingServiceServicer):
 
 
 class FakeNotifications(notifications_pb2_grpc.NotificationsServiceServicer):
+    def forget(self) -> None:
+        pass
+
     async def ListNotifications(self, request: Any, context: Any) -> Any:
         shown = notifications_pb2.Notification(id="n-1", state="SENT", created_at=STAMP)
         return notifications_pb2.ListNotificationsResponse(notifications=[shown])
@@ -358,13 +311,23 @@ class FakeServices:
         self._running[name] = stop, asyncio.create_task(server.run(stop))
 
     async def kill(self, name: str) -> None:
+        """At once, in the middle of whatever it does."""
         stop, task = self._running.pop(name)
-        stop.set()
-        await task
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(grpc, "STOP_GRACE_S", 0.0)
+            stop.set()
+            await task
 
     async def start_all(self) -> None:
         for name in _DESCRIPTORS:
             await self.start(name)
+
+    async def restore(self) -> None:
+        """Everything up again, and nothing remembered."""
+        for name in _DESCRIPTORS:
+            getattr(self, name).forget()
+            if name not in self._running:
+                await self.start(name)
 
     async def kill_all(self) -> None:
         for name in list(self._running):

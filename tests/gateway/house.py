@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import httpx
 from gateway import main
@@ -25,15 +27,20 @@ class House:
     http: httpx.AsyncClient
     mint: TokenMint
     port: int
+    stop: asyncio.Event
+    running: asyncio.Task[None]
 
     def bearer(self, *roles: str, principal: Principal | None = None) -> dict[str, str]:
         return {"authorization": f"Bearer {self.mint.token(principal or a_principal(*roles))}"}
 
     async def submit(
-        self, key: str, content: bytes = b'{"type":"paper.a","body":{}}', **headers: str
+        self,
+        key: str,
+        content: bytes = b'{"type":"paper.a","body":{}}',
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> httpx.Response:
-        asked = {**self.bearer("declarant"), "content-type": "application/json", "idempotency-key": key, **headers}
-        return await self.http.post("/v1/documents", content=content, headers=asked)
+        own = {**self.bearer("declarant"), "content-type": "application/json", "idempotency-key": key}
+        return await self.http.post("/v1/documents", content=content, headers=own | dict(headers))
 
 
 def free_port() -> int:
@@ -44,16 +51,16 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def a_house(mint: TokenMint, **settings: object) -> AsyncIterator[House]:
+async def a_house(mint: TokenMint, **settings: Any) -> AsyncIterator[House]:
     services = FakeServices(mint)
     await services.start_all()
     port = free_port()
-    chosen = GatewaySettings(http_port=port, drain_s=0.0, **services.targets(), **settings)  # type: ignore[arg-type]
+    chosen = GatewaySettings(**{"http_port": port, "drain_s": 0.0, **services.targets(), **settings})
     stop = asyncio.Event()
     running = asyncio.create_task(main.serve(chosen, stop))
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
         await until_ready(http)
-        yield House(services, http, mint, port)
+        yield House(services, http, mint, port, stop, running)
     stop.set()
     await running
     await services.kill_all()

@@ -16,7 +16,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 async def test_a_submission_answers_with_the_stored_document(house: House) -> None:
-    answer = await house.submit("k", traceparent=TRACEPARENT, **{"accept-language": "ar;q=0.9, de"})
+    answer = await house.submit("k", headers={"traceparent": TRACEPARENT, "accept-language": "ar;q=0.9, de"})
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/v1/documents/{answer.json()['id']}"
     assert answer.headers["etag"] == '"1"'
@@ -125,14 +125,14 @@ async def test_a_rule_of_the_trade_is_409_with_its_facts(house: House) -> None:
     ],
 )
 async def test_what_the_edge_refuses(house: House, headers: dict[str, str], status: int, code: str) -> None:
-    answer = await house.submit("k", **headers)
+    answer = await house.submit("k", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert house.services.intake.heard == []
 
 
 async def test_a_role_that_does_not_file_is_forbidden(house: House) -> None:
-    answer = await house.submit("k", **house.bearer("bank_officer"))
+    answer = await house.submit("k", headers=house.bearer("bank_officer"))
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
 

@@ -216,7 +216,7 @@ def an_imputation(
     return {
         "declaration_number": number,
         "declaration_line": line,
-        "office": "309",
+        "office": the_pack().lists["offices"].codes[0].code,
         "registered_on": clock.now().date().isoformat(),
         "quantity": {"value": quantity, "unit": unit},
         "value": {"amount_minor": 150_000, "currency": "USD"},

@@ -161,7 +161,8 @@ async def test_everything_else_is_told_on_the_timeline(window: Window) -> None:
 
 @pytest.mark.parametrize("document_id", ["", "something else", "00000000-0000-0000-0000-000000000000"])
 async def test_what_concerns_no_document_of_ours_is_passed_over(window: Window, document_id: str) -> None:
-    await tell(window, billing.ChargeRecorded(document_id=document_id, occurred_at=NOW), opened(document_id))
+    charge = billing.ChargeRecorded(document_id=document_id, occurred_at=NOW)
+    await tell(window, charge, opened(document_id), opened(document_id, event=""))
     assert await window.count("select count(*) from timeline_items") == 0
 
 

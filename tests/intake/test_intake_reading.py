@@ -18,7 +18,7 @@ from intake.domain.documents import add_months
 from intake.domain.references import check_digit, is_reference, reference
 from intake.store.documents import Filter
 from kit import clock
-from kit.errors import Conflict, Malformed, NotFound
+from kit.errors import Conflict, Malformed, NotFound, Unavailable
 from kit.testing import a_principal
 
 from tests.intake.builders import SECRET, Window, a_body, a_stranger, customs, the_broker, the_importer, the_pack
@@ -198,3 +198,15 @@ async def test_a_loaded_pack_version_never_changes(window: Window) -> None:
     changed = msgspec.structs.replace(the_pack(), rates=())
     with pytest.raises(Conflict):
         await catalogue.load(window.db, changed)
+
+
+async def test_a_pack_loaded_while_we_run_is_taken_up(window: Window) -> None:
+    title = await window.title("REGISTERED")
+    identity = msgspec.structs.replace(the_pack().identity, version="next")
+    await catalogue.load(window.db, msgspec.structs.replace(the_pack(), identity=identity))
+    async with window.db.transaction() as tx:
+        await tx.execute("update documents set pack_version = 'next'")
+    with pytest.raises(Unavailable):
+        await window.document(title)
+    await catalogue.refresh(window.db, window.rulebooks)
+    assert (await window.document(title))["pack_version"] == "next"

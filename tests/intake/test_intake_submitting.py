@@ -11,11 +11,12 @@ from intake.actions.register import Answer
 from intake.actions.submitting import Outcome
 from intake.domain.documents import Item
 from intake.domain.references import is_reference
+from intake.store import submissions
 from kit import clock
 from kit.errors import Forbidden, Invalid, Malformed, PortolanError, TooLarge, Unauthenticated, Unavailable
 from kit.testing import a_principal
 
-from tests.intake.builders import BROKER, IMPORTER, TITLE, Window, a_body, a_stranger, the_importer
+from tests.intake.builders import BROKER, IMPORTER, TITLE, Window, a_body, a_stranger, the_importer, the_pack
 
 pytestmark = pytest.mark.service("intake")
 
@@ -42,7 +43,9 @@ async def test_a_broker_files_for_its_principal(window: Window) -> None:
     answer = await window.submit(window.submission(language="fr"))
     document = json.loads(answer.document_json)
     assert document["state"] == "REGISTERED"
-    assert document["state_label"] == "Enregistré"
+    state = the_pack().document_types[TITLE].state("REGISTERED")
+    assert state is not None
+    assert document["state_label"] == state.labels["fr"]
     assert document["owner_organisation_id"] == IMPORTER
     assert document["submitter_organisation_id"] == BROKER
     assert document["mandate_id"] == "mandate-1"
@@ -186,18 +189,18 @@ async def test_a_batch_the_database_refuses_falls_back_to_one_by_one(
 
 
 async def test_a_crash_before_the_commit_leaves_nothing(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    accept = register_module.submissions.accept
+    accept = submissions.accept
 
     async def accept_and_die(tx: Any, acceptances: Any) -> Any:
         await accept(tx, acceptances)
         raise Unavailable("OVERLOADED", "killed between two lines")
 
-    monkeypatch.setattr(register_module.submissions, "accept", accept_and_die)
+    monkeypatch.setattr(submissions, "accept", accept_and_die)
     submission = window.submission(key="once")
     assert codes(await window.submit_all(submission)) == ["OVERLOADED"]
     for table in ("submissions", "documents", "document_versions", "title_lines", "timeline_items", "outbox"):
         assert await window.count(f"select count(*) from {table}") == 0  # noqa: S608
-    monkeypatch.setattr(register_module.submissions, "accept", accept)
+    monkeypatch.setattr(submissions, "accept", accept)
     assert not (await window.submit(submission)).replayed
 
 
@@ -286,6 +289,8 @@ async def test_simulation_judges_and_stores_nothing(window: Window) -> None:
     assert bad.errors
     unknown = await window.desk.simulate(by, json.dumps({"type": "no.such", "body": {}}).encode())
     assert [error.code for error in unknown.errors] == ["UNKNOWN_TYPE"]
+    misshapen = await window.desk.simulate(by, b'{"body": {}}')
+    assert [error.pointer for error in misshapen.errors] == ["/type"]
     assert await window.count("select count(*) from documents") == 0
 
 

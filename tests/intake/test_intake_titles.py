@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from intake.actions import imputing
 from intake.domain.titles import TitleLine
+from kit import outbox
 from kit.errors import Invalid, Malformed, NotFound, PortolanError, Refused
 from kit.testing import a_principal
 
@@ -238,7 +239,7 @@ async def test_a_crash_between_the_lines_leaves_the_title_as_it_was(
     async def die(*_: Any) -> None:
         raise RuntimeError("killed before the commit")
 
-    monkeypatch.setattr(imputing.outbox, "append_many", die)
+    monkeypatch.setattr(outbox, "append_many", die)
     with pytest.raises(RuntimeError):
         await window.impute(title)
     monkeypatch.undo()
@@ -259,7 +260,7 @@ async def test_strangers_do_not_learn_of_the_title(window: Window) -> None:
 def test_the_tolerance_of_a_line_is_room_beyond_what_is_authorised() -> None:
     line = TitleLine(1, "100119", "KGM", Decimal(1000), Decimal("0.01"))
     line, _ = line.consume(Decimal(1010))
-    assert (line.remaining, line.is_full) == (0, True)
+    assert (line.remaining, line.is_full) == (Decimal(0), True)
     with pytest.raises(Refused) as raised:
         line.consume(Decimal("0.000001"))
     assert raised.value.facts["remaining"] == "0"
@@ -267,7 +268,7 @@ def test_the_tolerance_of_a_line_is_room_beyond_what_is_authorised() -> None:
 
 def test_an_authorised_quantity_is_reduced_but_never_raised() -> None:
     line, entries = TitleLine(1, "630900", "KGM", Decimal(1000)).reduce(Decimal(600))
-    assert (line.authorised, [entry.quantity for entry in entries]) == (600, [400])
+    assert (line.authorised, [entry.quantity for entry in entries]) == (Decimal(600), [Decimal(400)])
     for impossible in (Decimal(0), Decimal(601)):
         with pytest.raises(Refused):
             line.reduce(impossible)

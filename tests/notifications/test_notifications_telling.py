@@ -57,6 +57,7 @@ async def test_a_lost_inbox_still_doubles_nothing(db: Database) -> None:
         await connection.execute("delete from inbox")
     await hear(db, event)
     assert len(await rows(db, TOLD)) == 5
+    assert await rows(db, "select * from dead_letters") == []
 
 
 async def test_each_is_told_in_their_language(db: Database) -> None:

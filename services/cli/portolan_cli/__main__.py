@@ -122,7 +122,7 @@ def track(
         timeline = opened.timeline(reference)
     if as_json:
         return say_json(timeline)
-    Console().print(show.timeline(timeline))
+    show.timeline(Console(), timeline)
 
 
 @app.command("verify-receipt")

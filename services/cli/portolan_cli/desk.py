@@ -96,13 +96,11 @@ def status(home: Path) -> dict[str, Any]:
     running = run_file.read(home)
     if running is None:
         raise NotHere(f"nothing runs in {home}")
-    pids = [running["supervisor"]["pid"], *(one["pid"] for one in running["services"].values() if one["pid"])]
-    families = {"supervisor": running["supervisor"], "postgres": running["postgres"], **running["services"]}
-    return {
-        **running,
-        "home": str(home),
-        "memory_mb": {name: memory.megabytes(memory.family(one["pid"], set(pids))) for name, one in families.items()},
-    }
+    parts = {"supervisor": running["supervisor"], "postgres": running["postgres"], **running["services"]}
+    pids = {name: int(one["pid"]) for name, one in parts.items() if one["pid"]}
+    others = set(pids.values())
+    figures = {name: memory.megabytes(memory.family(pid, others)) for name, pid in pids.items()}
+    return {**running, "home": str(home), "memory_mb": figures}
 
 
 def shown_path(path: Path) -> Path:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from portolan_cli import demo_file
 from portolan_cli.client import GivenUp, Portolan
@@ -40,7 +38,7 @@ async def _welcome(supervisor: Supervisor, console: Console, *, seeds: bool) -> 
     console.print(f"ready in {timing.ready_s:.1f} s (database {timing.database_s:.1f} s)")
     if seeds:
         await _seed_once(supervisor, console)
-    console.print(sign_ins(supervisor.home))
+    console.print(sign_ins(supervisor.home), highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n[bold]{supervisor.base_url}[/]   docs {supervisor.base_url}/docs   Ctrl-C stops")
 
 
@@ -63,19 +61,11 @@ async def _seed_once(supervisor: Supervisor, console: Console) -> None:
         console.print("[yellow]stopped before the demo was seeded; the next start goes on with it[/]")
 
 
-def sign_ins(home: Path) -> Table | str:
+def sign_ins(home: Path) -> str:
+    """Plain columns: to be copied from, on a terminal of any width."""
     if not demo_file.path(home).exists():
         return f"no demo in {home} (started with --no-seed)"
     content = demo_file.content(home)
-    table = Table(title=f"sign-ins ({demo_file.path(home)} has the machine clients too)", title_justify="left")
-    for heading in ("e-mail", "password", "organisation", "roles"):
-        table.add_column(heading, overflow="fold")
-    names = {organisation["id"]: organisation["name"] for organisation in content.get("organisations", [])}
-    for user in content["users"]:
-        table.add_row(*_sign_in(user, names))
-    return table
-
-
-def _sign_in(user: dict[str, Any], names: dict[str, str]) -> tuple[str, str, str, str]:
-    organisation = names.get(user["organisation_id"], user["organisation_id"])
-    return user["email"], user["password"], organisation, ", ".join(user["roles"])
+    wide = max(len(user["email"]) for user in content["users"])
+    lines = [f"  {user['email']:<{wide}}  {user['password']}  {', '.join(user['roles'])}" for user in content["users"]]
+    return "\n".join([f"sign-ins (machine clients are in {demo_file.path(home)}):", *lines])

@@ -12,51 +12,50 @@ from rich.table import Table
 from portolan_cli.golden import Play
 from portolan_cli.golden.runner import StepResult
 
-SECONDS = 19
+DAY, TIME = slice(0, 10), slice(11, 19)
 
 
-def timeline(content: Mapping[str, Any]) -> Table:
-    title = f"{content['reference']}  [bold]{content['state']}[/]{_holder(content.get('holder'))}"
-    table = Table(title=title, title_justify="left", title_style="", box=None, padding=(0, 1))
-    for heading, style in (("#", "dim"), ("at (UTC)", "dim"), ("what", ""), ("from", ""), ("to", "bold"), ("by", "")):
-        table.add_column(heading, style=style, overflow="fold")
-    for item in content["items"]:
-        table.add_row(*_cells(item))
-    return table
+def timeline(console: Console, content: Mapping[str, Any]) -> None:
+    """Plain columns, so that a narrow terminal or a file loses nothing."""
+    began = f"  [dim]{content['items'][0]['at'][DAY]} UTC[/]" if content["items"] else ""
+    head = f"  {content['reference']}  [bold]{content['state']}[/]{_holder(content.get('holder'))}{began}"
+    for line in (head, *map(_line, content["items"])):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _holder(holder: Mapping[str, Any] | None) -> str:
     if not holder:
         return ""
     due = f", due {_moment(holder['due_at'])}" if holder.get("due_at") else ""
-    return f"  held by {escape(holder['agency'])} ({holder['step']}) since {_moment(holder['since'])}{due}"
+    return f"  held by {escape(holder['agency'])} since {_moment(holder['since'])}{due}"
 
 
-def _cells(item: Mapping[str, Any]) -> list[str]:
-    what = " ".join(str(item[name]) for name in ("kind", "event", "step") if item.get(name))
-    by = " ".join(str(item[name]) for name in ("agency", "actor") if item.get(name))
-    reason = f" ({item['reason_code']})" if item.get("reason_code") else ""
-    cells = [str(item["seq"]), _moment(item["at"]), what + reason, item.get("from") or "", item.get("to") or "", by]
-    return [escape(cell) for cell in cells]
+def _line(item: Mapping[str, Any]) -> str:
+    kind = item["event"] if item["kind"] == "state" else item["kind"]
+    what = " ".join(str(part) for part in (kind, item.get("step"), item.get("reason_code")) if part)
+    by = item.get("agency") or item.get("actor") or ""
+    columns = f"{escape(what):<34} [bold]{escape(item.get('to') or ''):<21}[/] {escape(by)}"
+    return f"  [dim]{item['seq']:>3} {item['at'][TIME]}[/] {columns}"
 
 
 def _moment(text: str) -> str:
-    return text[:SECONDS].replace("T", " ")
+    return f"{text[DAY]} {text[TIME]}"
 
 
 def step(console: Console, result: StepResult) -> None:
     mark = "[red]✗[/]" if result.differences else "[green]✓[/]"
     expected = result.step.expect.get("state") or (result.step.expect_problem or {}).get("code", "")
-    console.print(f"  {mark} {escape(result.step.description):<58} {expected:<24} [dim]{result.took_s:5.2f} s[/]")
+    line = f"  {mark} {escape(result.step.description):<47} {expected:<21} [dim]{result.took_s:.2f}[/]"
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def play(console: Console, result: Play) -> None:
     for content in result.timelines.values():
-        console.print(timeline(content))
+        timeline(console, content)
     for difference in result.differences:
         console.print(f"  [red]otherwise than expected:[/] {escape(str(difference))}")
     verdict = "[green]as expected[/]" if result.is_golden else "[red]NOT as expected[/]"
-    console.print(f"  {result.case.name}: {verdict} [dim]{result.took_s:.1f} s[/]\n")
+    console.print(f"  {result.case.name}: {verdict} [dim]{result.took_s:.1f} s[/]\n", highlight=False)
 
 
 def play_as_json(result: Play) -> dict[str, Any]:
@@ -77,11 +76,12 @@ def play_as_json(result: Play) -> dict[str, Any]:
 
 def status(described: Mapping[str, Any]) -> Table:
     memory = described["memory_mb"]
-    title = f"{described['base_url']}  {described['state']}  ready in {described['ready_s']} s  {described['home']}"
+    title = f"{described['base_url']}  {described['state']}, ready after {described['ready_s']} s"
     table = Table(title=title, title_justify="left", caption=f"{sum(memory.values()):.0f} MB in all", box=None)
     for heading in ("process", "pid", "state", "restarts", "gRPC", "metrics", "MB"):
         table.add_column(heading)
-    for name, one in {"postgres": described["postgres"], **described["services"]}.items():
+    parts = {name: described[name] for name in ("supervisor", "postgres")} | described["services"]
+    for name, one in parts.items():
         figures = (one.get(member, "") for member in ("pid", "state", "restarts", "grpc_port", "metrics_port"))
         table.add_row(name, *map(str, figures), str(memory[name]))
     return table

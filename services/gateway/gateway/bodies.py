@@ -115,7 +115,7 @@ def parse(raw: bytes, shape: type[T]) -> T:
     try:
         return msgspec.convert(strict_json.loads(raw), shape)
     except msgspec.ValidationError as error:
-        raise Invalid("INVALID", violations=[violation(error)]) from error
+        raise Invalid("INVALID_REQUEST", violations=[violation(error)]) from error
 
 
 def query(raw: bytes, shape: type[T]) -> T:

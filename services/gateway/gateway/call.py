@@ -68,11 +68,15 @@ class Call:
 
     def request_id(self) -> str:
         """The same for a repetition with the same Idempotency-Key by the same caller; new without one."""
-        key = self.header("idempotency-key")
-        if not key:
+        key = self.idempotency_key_or_none()
+        if key is None:
             return ids.new_id()
-        name = f"{self.principal.subject}|{self.operation_id}|{hot.idempotency_key(key)}"
-        return str(uuid5(NAMESPACE_URL, name))
+        return str(uuid5(NAMESPACE_URL, f"{self.principal.subject}|{self.operation_id}|{key}"))
+
+    def idempotency_key_or_none(self) -> str | None:
+        """Where the key may be left out. Raises Malformed for one that is there and cannot be used."""
+        given = self.request.headers.get("idempotency-key")
+        return None if given is None else hot.idempotency_key(given)
 
 
 def answered(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

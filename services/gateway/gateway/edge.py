@@ -14,7 +14,7 @@ from gateway import bodies, hot, metrics, problems
 from gateway.refusals import HeadersTooLarge, UriTooLong
 from gateway.wiring import Wiring
 
-URI_BYTES_MAX = 4096
+URI_BYTES_MAX = 16 * 1024
 HEADER_BYTES_MAX = 16 * 1024
 HEADERS_MAX = 64
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

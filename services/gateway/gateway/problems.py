@@ -17,12 +17,13 @@ from gateway.bodies import EarlyResponse
 
 MEDIA_TYPE = "application/problem+json"
 LANGUAGES = ("fr", "ar", "en")
+ACCEPT_LANGUAGE_CHARS_MAX = 200
 RETRY_AFTER_S = 1
 # Facts that are quantities when the refusal also names a `unit`.
 QUANTITY_FACTS = frozenset({"remaining", "authorised", "asked", "requested", "consumed", "reserved"})
 HEADERS_OF_FACTS: Mapping[str, str] = {
     "allow": "allow",
-    "retry_after_s": "retry-after",
+    "retry_after_seconds": "retry-after",
     "rate_limit": "ratelimit",
     "rate_limit_policy": "ratelimit-policy",
 }
@@ -45,10 +46,14 @@ def title(code: str, status: int, language: str) -> str:
     return chosen.get(language) or chosen["en"]
 
 
-@lru_cache(maxsize=1024)
 def language(accept_language: str) -> str:
     """The best of ours among what the caller accepts; empty when none is."""
-    ranked = sorted(map(_weighed, accept_language[:200].split(",")), key=lambda choice: -choice[0])
+    return _best(accept_language[:ACCEPT_LANGUAGE_CHARS_MAX]) if accept_language else ""
+
+
+@lru_cache(maxsize=1024)
+def _best(accept_language: str) -> str:
+    ranked = sorted(map(_weighed, accept_language.split(",")), key=lambda choice: -choice[0])
     return next((name for weight, name in ranked if weight > 0 and name in LANGUAGES), "")
 
 

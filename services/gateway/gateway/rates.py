@@ -89,7 +89,7 @@ class Rates:
         stats = await self._strategy.get_window_stats(limit, route_class, who)
         wait_s = max(1, round(stats.reset_time - time.time()))
         facts = {
-            "retry_after_s": str(wait_s),
+            "retry_after_seconds": str(wait_s),
             "rate_limit": f'"{route_class}";r=0;t={wait_s}',
             "rate_limit_policy": f'"{route_class}";q={limit.amount};w={WINDOW_S}',
         }

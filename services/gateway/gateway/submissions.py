@@ -6,17 +6,15 @@ A hop costs the same whether it carries one document or a hundred, and so does a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import grpc
 import grpc.aio
 from kit import telemetry
-from kit.errors import PortolanError, Unavailable
+from kit.errors import Unavailable
 from portolan.intake.v1.intake_pb2 import Submission, SubmissionAnswer, SubmitDocumentsRequest, SubmitDocumentsResponse
 
 from gateway import metrics
@@ -77,7 +75,7 @@ class Submissions:
             began = time.monotonic()
             try:
                 await self._converse()
-            except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError, PortolanError) as error:
+            except Exception as error:
                 pause_s = RECONNECT_S_MIN if time.monotonic() - began > RECONNECT_S_MAX else pause_s
                 await self._recover(error, pause_s)
                 pause_s = min(pause_s * 2, RECONNECT_S_MAX)
@@ -177,10 +175,9 @@ def _resolve(batch: Sequence[_Waiting], answers: Sequence[SubmissionAnswer]) -> 
 
 
 async def _finish(*tasks: asyncio.Task[None]) -> None:
-    """Ends what still runs; raises what one of them raised."""
+    """Ends what still runs; raises what the first of them raised."""
     for task in tasks:
-        if not task.done():
-            task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome

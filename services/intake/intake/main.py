@@ -57,7 +57,7 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         server = api_server(settings, db, rulebooks, remote.verifier, directory, register)
         register.open()
         try:
-            await asyncio.gather(server.run(stop), remote.watch(stop))
+            await asyncio.gather(server.run(stop), remote.watch(stop), catalogue.watch(db, rulebooks, stop))
         finally:
             await register.close()
             await remote.close()
@@ -85,6 +85,7 @@ def _consumer_loop(settings: Settings, db: Database) -> Loop:
     async def loop(stop: asyncio.Event) -> None:
         rulebooks = await catalogue.loaded(db)
         heard = subscription(settings, GROUP, TOPICS)
-        await Consumer(db, heard, GROUP, handlers(rulebooks)).run(stop)
+        consumer = Consumer(db, heard, GROUP, handlers(rulebooks))
+        await asyncio.gather(consumer.run(stop), catalogue.watch(db, rulebooks, stop))
 
     return loop

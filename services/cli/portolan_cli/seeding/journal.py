@@ -14,6 +14,8 @@ from typing import Any
 from portolan_cli.embedded import secret_file
 
 PASSWORD_CHARS = 20
+# Five bits a letter; without those that look like another.
+ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 class Journal:
@@ -30,10 +32,8 @@ class Journal:
         return str(uuid.UUID(bytes=self._derived(f"request {name}")[:16], version=4))
 
     def password(self, email: str) -> str:
-        # Readable aloud: letters and digits of base 32.
         number = int.from_bytes(self._derived(f"password {email}"), "big")
-        alphabet = "abcdefghjkmnpqrstuvwxyz234567899"
-        return "".join(alphabet[(number >> (5 * place)) & 31] for place in range(PASSWORD_CHARS))
+        return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(PASSWORD_CHARS))
 
     def once(self, name: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         if name not in self._answers:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
-from kit.errors import PreconditionRequired
+from kit.errors import Malformed, PreconditionRequired
 from portolan.intake.v1 import intake_pb2
 from starlette.responses import Response
 
@@ -14,6 +15,8 @@ from gateway.call import Call, answered, passed_on
 from gateway.operation import Operation
 from gateway.shapes.common import Page
 from gateway.shapes.documents import Document, DocumentFilter, Receipt, Timeline, Withdrawal
+
+ENTITY_TAGS = re.compile(r'\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
 
 async def submit_document(call: Call) -> Response:
@@ -55,10 +58,12 @@ async def get_receipt(call: Call, document_id: str) -> Response:
 
 
 def _if_match(call: Call) -> str:
-    """Raises PreconditionRequired."""
+    """Raises PreconditionRequired; Malformed for what is no list of entity tags."""
     given = call.header("if-match").strip()
     if not given:
         raise PreconditionRequired("PRECONDITION_REQUIRED", "send the document's ETag in If-Match")
+    if not ENTITY_TAGS.fullmatch(given):
+        raise Malformed("MALFORMED", "If-Match takes an entity tag, as ETag gave it")
     return given
 
 
@@ -88,7 +93,7 @@ OPERATIONS = (
     Operation(
         *("GET", "/v1/documents/{document_id}", get_document, "A document, by id or reference"),
         **_DOCUMENT,
-        request_headers=("If-None-Match",),
+        request_headers=("If-None-Match?",),
         answer_headers=("ETag",),
     ),
     Operation(

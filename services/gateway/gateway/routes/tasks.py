@@ -8,7 +8,6 @@ from portolan.routing.v1 import routing_pb2
 from portolan.type.v1 import type_pb2
 from starlette.responses import Response
 
-from gateway import hot
 from gateway.call import Call, answered
 from gateway.operation import Operation
 from gateway.shapes.common import Page
@@ -44,13 +43,12 @@ async def decide_task(call: Call, task_id: str, body: Decision) -> Response:
 
 
 def _decision(call: Call, task_id: str, body: Decision) -> routing_pb2.DecideTaskRequest:
-    key = call.header("idempotency-key")
     request = routing_pb2.DecideTaskRequest(
         id=task_id,
         outcome=body.outcome,
         reason_code=body.reason_code,
         comment=body.remarks,
-        request_id=hot.idempotency_key(key) if key else "",
+        request_id=call.idempotency_key_or_none() or "",
     )
     if body.authorised_quantity is not None:
         asked = body.authorised_quantity

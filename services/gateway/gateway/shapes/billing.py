@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from portolan.billing.v1 import billing_pb2
 
-from gateway.shapes.common import Moment, Money, Paged, Word, certain_moment, label, moment, money
+from gateway.shapes.common import Code, Moment, Money, Paged, certain_moment, label, moment, money
 
 
 class QuotedCharge(msgspec.Struct, kw_only=True):
@@ -40,13 +40,13 @@ class Charge(msgspec.Struct, kw_only=True):
 
 
 class ChargeFilter(Paged, kw_only=True):
-    document_id: Word = ""
+    document_id: Code = ""
 
 
 class StatementFilter(msgspec.Struct, forbid_unknown_fields=True):
     """Another organisation's account: finance only."""
 
-    organisation_id: Word = ""
+    organisation_id: Code = ""
 
 
 class StatementLine(msgspec.Struct):

@@ -16,10 +16,13 @@ YEAR_MIN, YEAR_MAX = 1970, 2200
 
 Moment = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 Key = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
-Text = Annotated[str, msgspec.Meta(max_length=200)]
 LongText = Annotated[str, msgspec.Meta(max_length=4000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Word = Annotated[str, msgspec.Meta(max_length=80)]
+# What a query may hold: codes as we write them; words without control characters; cursors as we made them.
+Code = Annotated[str, msgspec.Meta(max_length=80, pattern="^[A-Za-z0-9_.:-]*$")]
+Search = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Cursor = Annotated[str, msgspec.Meta(max_length=1000, pattern="^[A-Za-z0-9_=-]*$")]
 MomentIn = Annotated[datetime, msgspec.Meta(tz=True)]
 
 T = TypeVar("T")
@@ -63,7 +66,7 @@ class Problem(msgspec.Struct, rename={"kind": "type"}):
 class Paged(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """`limit` is brought down to the most that is given at once."""
 
-    cursor: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    cursor: Cursor = ""
     limit: Annotated[int, msgspec.Meta(ge=1)] = pages.LIMIT_DEFAULT
 
     @property
@@ -83,7 +86,7 @@ def timestamp(given: datetime | None, pointer: str) -> Timestamp | None:
     """Raises Invalid for a year that nothing here can mean."""
     if given is not None and not YEAR_MIN <= given.year <= YEAR_MAX:
         wrong = Violation(pointer, "OUT_OF_RANGE", f"a year from {YEAR_MIN} to {YEAR_MAX}")
-        raise Invalid("INVALID", violations=[wrong])
+        raise Invalid("INVALID_REQUEST", violations=[wrong])
     return wire.timestamp(given)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gateway.shapes.billing import QuotedCharge
-from gateway.shapes.common import Moment, Paged, ProblemViolation, Quantity, Text, Word
+from gateway.shapes.common import Code, Moment, Paged, ProblemViolation, Quantity, Search
 
 JsonObject = dict[str, Any]
 
@@ -38,9 +38,9 @@ class Document(msgspec.Struct, kw_only=True):
 
 
 class DocumentFilter(Paged, kw_only=True):
-    type: Word = ""
-    state: Word = ""
-    q: Text = ""
+    type: Code = ""
+    state: Code = ""
+    q: Search = ""
 
 
 class Withdrawal(msgspec.Struct, forbid_unknown_fields=True):
@@ -156,7 +156,7 @@ class DocumentType(msgspec.Struct, kw_only=True):
 
 
 class CodeFilter(Paged, kw_only=True):
-    q: Text = ""
+    q: Search = ""
 
 
 class CodePage(msgspec.Struct, rename={"name": "list"}):

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from portolan.notifications.v1 import notifications_pb2
 
-from gateway.shapes.common import Moment, Paged, Word, certain_moment, moment
+from gateway.shapes.common import Code, Moment, Paged, certain_moment, moment
 
 
 class Notification(msgspec.Struct, kw_only=True):
@@ -25,7 +25,7 @@ class Notification(msgspec.Struct, kw_only=True):
 
 
 class NotificationFilter(Paged, kw_only=True):
-    document_id: Word = ""
+    document_id: Code = ""
 
 
 def notification(given: notifications_pb2.Notification) -> Notification:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from portolan.identity.v1 import identity_pb2
 
-from gateway.shapes.common import Key, Moment, MomentIn, Name, Paged, Word, moment
+from gateway.shapes.common import Code, Key, Moment, MomentIn, Name, Paged, Word, moment
 
 Kind = Literal["importer", "exporter", "broker", "bank", "agency", "customs", "finance", "operator"]
 Role = Literal[
@@ -41,7 +41,7 @@ class NewOrganisation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class OrganisationFilter(Paged, kw_only=True):
-    kind: Word = ""
+    kind: Code = ""
 
 
 class User(msgspec.Struct):

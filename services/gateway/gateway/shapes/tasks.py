@@ -8,7 +8,7 @@ import msgspec
 from kit import strict_json
 from portolan.routing.v1 import routing_pb2
 
-from gateway.shapes.common import LongText, Moment, Paged, Quantity, Word, certain_moment, label, moment, quantity
+from gateway.shapes.common import Code, LongText, Moment, Paged, Quantity, Word, certain_moment, label, moment, quantity
 
 JsonObject = dict[str, Any]
 Outcome = Literal["grant", "refuse", "favourable", "reserved", "unfavourable", "accept", "reject"]
@@ -57,9 +57,9 @@ class Task(msgspec.Struct, kw_only=True):
 
 
 class TaskFilter(Paged, kw_only=True):
-    state: Word = ""
-    agency: Word = ""
-    document_id: Word = ""
+    state: Code = ""
+    agency: Code = ""
+    document_id: Code = ""
 
 
 class Decision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -1,11 +1,13 @@
 """The pack in force as callers see it: document types and code lists."""
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import packs
-from kit import clock, pages
+from kit import clock, pages, telemetry
 from kit.database import Database
-from kit.errors import Conflict, Malformed
+from kit.errors import Conflict, Malformed, Unavailable
 from packs import codelists
 
 from intake.domain import representation
@@ -14,6 +16,7 @@ from intake.domain.values import is_plain_text
 from intake.store import pack_versions
 
 QUERY_CHARS_MAX = 80
+REFRESH_S = 10.0
 
 
 def document_types(rulebooks: Rulebooks) -> Sequence[bytes]:
@@ -47,5 +50,25 @@ async def load(db: Database, pack: packs.Pack) -> None:
 
 
 async def loaded(db: Database) -> Rulebooks:
+    rulebooks = Rulebooks()
+    await refresh(db, rulebooks)
+    return rulebooks
+
+
+async def refresh(db: Database, rulebooks: Rulebooks) -> None:
+    """Takes up pack versions that were loaded since."""
     async with db.connection() as connection:
-        return Rulebooks(packs.loads(content) for content in await pack_versions.contents(connection))
+        contents = await pack_versions.contents(connection, rulebooks.versions)
+    if contents:
+        rulebooks.add(packs.loads(content) for content in contents)
+
+
+async def watch(db: Database, rulebooks: Rulebooks, stop: asyncio.Event) -> None:
+    """So that a new pack needs no restart."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), REFRESH_S)
+        try:
+            await refresh(db, rulebooks)
+        except Unavailable as error:
+            telemetry.log().warning("packs_unknown", reason=str(error))

@@ -35,16 +35,18 @@ class Happening:
 
 async def hear(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
     """Silent about documents that are not ours: charges may concern something else."""
-    if not is_id(happening.document_id):
-        return
-    if happening.document_event or happening.authorised is not None:
-        document = await documents.lock(tx, happening.document_id)
-        if document is None:
-            return
-        await _move(tx, rulebooks, document, happening)
-    else:
-        await documents.note(tx, happening.document_id, [happening.item])
-    await _tasks(tx, happening)
+    if is_id(happening.document_id) and await _told(tx, rulebooks, happening):
+        await _tasks(tx, happening)
+
+
+async def _told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:
+    if not happening.document_event and happening.authorised is None:
+        return await documents.note(tx, happening.document_id, [happening.item])
+    document = await documents.lock(tx, happening.document_id)
+    if document is None:
+        return False
+    await _move(tx, rulebooks, document, happening)
+    return True
 
 
 async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Happening) -> None:

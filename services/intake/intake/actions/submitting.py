@@ -85,10 +85,13 @@ class SubmissionDesk:
 
     async def simulate(self, caller: Principal, request: bytes) -> Simulation:
         """By the very rules of production. Raises what no correction of the body would heal."""
-        asked = envelope.read(request, caller.language)
+        book = self._rulebooks.in_force(clock.now())
+        try:
+            asked = envelope.read(request, caller.language)
+        except Invalid as misshapen:
+            return Simulation(misshapen.violations, "", "", b"", book.pack.version)
         owner = asked.on_behalf_of or caller.organisation_id
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
-        book = self._rulebooks.in_force(clock.now())
         candidate = Candidate(ids.new_id(), asked.body, filing, clock.now(), caller.language)
         try:
             judgement = book.rules(asked.type, caller.language).judge(candidate)

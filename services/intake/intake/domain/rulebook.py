@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from babel.numbers import get_currency_precision
 from kit import wire
-from kit.errors import Invalid, NotFound, Violation
+from kit.errors import Invalid, NotFound, Unavailable, Violation
 from packs import Pack
 from packs.decisions import DecisionTable
 from packs.model import CodeList, DocumentType
@@ -174,10 +174,20 @@ class DayRates:
 class Rulebooks:
     """Every loaded pack version; new documents are born under the one in force."""
 
-    def __init__(self, packs: Iterable[Pack]) -> None:
-        ordered = sorted(packs, key=lambda pack: (pack.effective_from, pack.version))
-        self._books = {pack.version: Rulebook(pack) for pack in ordered}
-        self._newest_first = tuple(reversed(self._books.values()))
+    def __init__(self, packs: Iterable[Pack] = ()) -> None:
+        self._books: dict[str, Rulebook] = {}
+        self._newest_first: Sequence[Rulebook] = ()
+        self.add(packs)
+
+    @property
+    def versions(self) -> frozenset[str]:
+        return frozenset(self._books)
+
+    def add(self, packs: Iterable[Pack]) -> None:
+        self._books |= {pack.version: Rulebook(pack) for pack in packs}
+        self._newest_first = sorted(
+            self._books.values(), key=lambda book: (book.pack.effective_from, book.pack.version), reverse=True
+        )
 
     def in_force(self, moment: datetime) -> Rulebook:
         """Raises NotFound when no pack is loaded for this day."""
@@ -187,8 +197,11 @@ class Rulebooks:
         raise NotFound("NOT_FOUND", "no country pack is in force")
 
     def of(self, document: Document) -> Rulebook:
-        """The one a document was born under."""
-        return self._books[document.pack_version]
+        """The one a document was born under. Raises Unavailable while another process knows it and this one not."""
+        book = self._books.get(document.pack_version)
+        if book is None:
+            raise Unavailable("OVERLOADED", f"pack {document.pack_version} is not loaded yet")
+        return book
 
     def kind(self, document: Document) -> DocumentType:
         return self.of(document).kind(document.type)

@@ -215,9 +215,10 @@ async def save(tx: Tx, document: Document, items: Sequence[Item]) -> None:
     )
 
 
-async def note(tx: Tx, document_id: str, items: Sequence[Item]) -> None:
-    """Adds to the timeline of a document that does not move; silent when there is no such document."""
-    await tx.execute(NOTE, _items(document_id, items))
+async def note(tx: Tx, document_id: str, items: Sequence[Item]) -> bool:
+    """Adds to the timeline of a document that does not move; whether there is such a document."""
+    cursor = await tx.execute(NOTE, _items(document_id, items))
+    return cursor.rowcount > 0
 
 
 def _items(document_id: str, items: Sequence[Item]) -> dict[str, Any]:

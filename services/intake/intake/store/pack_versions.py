@@ -1,6 +1,6 @@
 """Country packs as this service was given them; a version, once loaded, never changes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from kit.database import Tx
@@ -25,6 +25,9 @@ async def content(tx: Tx, name: str, version: str) -> str | None:
     return row[0] if row else None
 
 
-async def contents(tx: Tx) -> Sequence[str]:
-    cursor = await tx.cursor(row_factory=tuple_row).execute("select content::text from pack_versions")
+async def contents(tx: Tx, known: Collection[str]) -> Sequence[str]:
+    """Of the versions that are not known yet."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        "select content::text from pack_versions where version <> all(%s::text[])", [list(known)]
+    )
     return [row[0] for row in await cursor.fetchall()]

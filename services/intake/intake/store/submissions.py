@@ -45,12 +45,13 @@ class EarlierAnswer:
     receipt: bytes
 
 
+# Arrays travel in binary (%b): as text, every body would be escaped character by character.
 ACCEPT = """
 with asked as materialized (
     select *
     from unnest(
-        %s::text[], %s::text[], %s::bytea[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::int[], %s::text[]
+        %b::text[], %b::text[], %b::bytea[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::text[], %b::int[], %b::text[]
     ) with ordinality as asked (
         organisation_id, idempotency_key, fingerprint, document_id, answer_head, reference, type, pack_version, state,
         owner_organisation_id, submitted_by, mandate_id, submitted_at, body, body_bytes, receipt, place
@@ -103,7 +104,7 @@ entry as (
 said as (
     insert into outbox (event_id, topic, key, type, payload, traceparent, created_at)
     select event.*
-    from unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[])
+    from unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text[], %b::timestamptz[])
         as event (event_id, topic, key, type, payload, traceparent, created_at)
     join won on won.document_id::text = event.key
 )

@@ -1,0 +1,80 @@
+"""Representations, as services give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
+from portolan.billing.v1 import billing_pb2
+from portolan.routing.v1 import routing_pb2
+from portolan.type.v1 import type_pb2
+
+AT = "2026-03-01T08:30:00.000000Z"
+STAMP = Timestamp(seconds=1_772_353_800)
+
+DOCUMENT_TYPE = {
+    "type": "paper.a",
+    "labels": {"fr": "Papier", "ar": "ورقة", "en": "Paper"},
+    "schema": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "paper.a",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["lines"],
+        "properties": {"lines": {"type": "array", "maxItems": 9, "items": {"$ref": "#/$defs/line"}}},
+        "$defs": {"line": {"type": "object", "properties": {"hs_code": {"type": "string", "maxLength": 6}}}},
+        "examples": [{"lines": [{"hs_code": "640399"}]}],
+    },
+    "states": [{"key": "REGISTERED", "labels": {}, "kind": "open"}],
+    "transitions": [],
+}
+
+
+def a_document(document_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        **{"id": document_id, "reference": f"PA-2026-{document_id}", "type": "paper.a", "state": "REGISTERED"},
+        **{"state_label": "Registered", "version": 1, "owner_organisation_id": "org-a"},
+        **{"submitter_organisation_id": "org-a", "mandate_id": None, "pack_version": "1", "submitted_at": AT},
+        **{"updated_at": AT, "valid_until": None, "body": {}, "receipt": {}},
+        **changes,
+    }
+
+
+def encoded(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def an_imputation(document_id: str, state: str = "CONSUMED") -> dict[str, Any]:
+    quantity = {"value": "1", "unit": "KGM"}
+    return {
+        **{"id": "i-1", "document_id": document_id, "state": state, "declaration_number": "n", "declaration_line": "1"},
+        **{"title_line": 1, "office": "o", "registered_on": "2026-03-01", "quantity": quantity, "remaining": quantity},
+        **{"value": {"amount_minor": 1, "currency": "XXX"}, "imputed_at": AT},
+    }
+
+
+def a_task(task_id: str) -> routing_pb2.Task:
+    return routing_pb2.Task(
+        id=task_id,
+        state="OPEN",
+        asked={"fr": "Décidez", "en": "Decide"},
+        form_schema_json=b'{"type":"object"}',
+        outcomes=["grant"],
+        reason_codes=[routing_pb2.ReasonCode(code="R1", labels={"fr": "Motif", "en": "Reason"})],
+        opened_at=STAMP,
+    )
+
+
+def a_charge() -> billing_pb2.Charge:
+    return billing_pb2.Charge(
+        id="ch-1",
+        tariff="T",
+        labels={"fr": "Titre", "en": "Title"},
+        amount=type_pb2.Money(amount_minor=3000, currency="XXX"),
+        net=type_pb2.Money(amount_minor=2500, currency="XXX"),
+        vat=type_pb2.Money(amount_minor=500, currency="XXX"),
+        vat_rate="0.20",
+        occurred_at=STAMP,
+        recorded_at=STAMP,
+    )
