@@ -1,7 +1,7 @@
 """Resolves the workspace into requirement files without addresses: pinned, hashed, the same from any index."""
 
 import pathlib
-import subprocess  # noqa: S404
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent

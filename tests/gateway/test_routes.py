@@ -74,7 +74,8 @@ async def test_a_task_speaks_the_callers_language(house: House) -> None:
 async def test_conditions_are_kept_with_what_the_officer_said(house: House) -> None:
     body = {"outcome": "grant", "comment": "seen", "conditions": "until June"}
     await house.http.post("/v1/tasks/t-1:decide", json=body, headers=house.bearer("agency_officer"))
-    assert house.services.routing.decisions[0].comment == "seen\nuntil June"
+    assert house.services.routing.decisions[0].comment == "seen"
+    assert house.services.routing.decisions[0].conditions == "until June"
     assert not house.services.routing.decisions[0].HasField("authorised_quantity")
 
 

@@ -124,7 +124,7 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     (put("risk.yaml", "chapter_weights", "00", value=3), "risk.yaml", "'00'", "unknown chapter"),
     (put("risk.yaml", "origin_weights", "XX", value=3), "risk.yaml", "XX", "unknown country"),
     # tariff
-    (price(effective_from="2026-06-30"), "tariff.yaml", "2026-06-30", "overlaps"),
+    (price(effective_from="2026-06-29"), "tariff.yaml", "2026-06-29", "overlaps"),
     (price(effective_from="2026-08-01"), "tariff.yaml", "2026-08-01", "a hole between"),
     (put("tariff.yaml", "versions", 0, "effective_to", value="2026-12-31"), "tariff.yaml", "2026-12-31", "a hole"),
     (put("tariff.yaml", "versions", 0, "effective_to", value="2025-12-31"), "tariff.yaml", "2025-12-31", "before it"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -63,6 +63,7 @@ class Server:
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         await stop.wait()
         await self._health.enter_graceful_shutdown()
+        self._guard.stopping.set()
         await self._server.stop(STOP_GRACE_S)
 
 
@@ -85,6 +86,7 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, service: str, verifier: auth.TokenVerifier) -> None:
         self.authority: dict[str, frozenset[str]] = {}
+        self.stopping = asyncio.Event()
         self._service = service
         self._verifier = verifier
 
@@ -93,7 +95,7 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
         if handler is None or details.method.startswith("/grpc.health."):
             return handler
         if handler.unary_unary is None:
-            return _stream_handler(handler, details.method)
+            return _stream_handler(handler, details.method, self.stopping)
         wrapped = self._wrap(details.method, handler.unary_unary)
         return grpc.unary_unary_rpc_method_handler(
             wrapped, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
@@ -142,14 +144,17 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
             raise Forbidden("FORBIDDEN", "this needs the role " + " or ".join(sorted(allowed)))
 
 
-def _stream_handler(handler: Any, method: str) -> Any:
-    """Streams are between our own processes; each item carries its caller, and the handler judges it."""
+def _stream_handler(handler: Any, method: str, stopping: asyncio.Event) -> Any:
+    """Streams are between our own processes; each item carries its caller, and the handler judges it.
+
+    They end when the server stops: the other end sends what is unanswered again, to whoever serves then.
+    """
 
     async def answer(requests: Any, context: Any) -> Any:
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         trace.begin(metadata.get("traceparent", ""))
         try:
-            async for response in handler.stream_stream(requests, context):
+            async for response in _until(stopping, handler.stream_stream(requests, context)):
                 yield response
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
@@ -159,6 +164,22 @@ def _stream_handler(handler: Any, method: str) -> Any:
     return grpc.stream_stream_rpc_method_handler(
         answer, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
     )
+
+
+async def _until(stopping: asyncio.Event, items: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        while True:
+            upcoming = asyncio.ensure_future(anext(items, None))
+            await asyncio.wait((upcoming, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not upcoming.done() or (item := upcoming.result()) is None:
+                upcoming.cancel()
+                await asyncio.gather(upcoming, return_exceptions=True)
+                return
+            yield item
+    finally:
+        stopped.cancel()
+        await items.aclose()
 
 
 def _opaque(method: str, error: Exception) -> Internal:

@@ -387,4 +387,4 @@ class Pack(Value, frozen=True, kw_only=True):
 
 
 def _covers(version: TariffVersion, day: date) -> bool:
-    return version.effective_from <= day and (version.effective_to is None or day <= version.effective_to)
+    return version.effective_from <= day and (version.effective_to is None or day < version.effective_to)

@@ -47,7 +47,8 @@ def _decision(call: Call, task_id: str, body: Decision) -> routing_pb2.DecideTas
         id=task_id,
         outcome=body.outcome,
         reason_code=body.reason_code,
-        comment=body.remarks,
+        comment=body.comment,
+        conditions=body.conditions,
         request_id=call.idempotency_key_or_none() or "",
     )
     if body.authorised_quantity is not None:

@@ -152,6 +152,7 @@ class DocumentType(msgspec.Struct, kw_only=True):
     schema: JsonObject
     states: list[JsonObject]
     transitions: list[JsonObject]
+    pack_version: str | None = None
     price: Price | None
 
 

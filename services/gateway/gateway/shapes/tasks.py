@@ -24,6 +24,7 @@ class Signature(msgspec.Struct):
     outcome: str
     reason_code: str | None
     comment: str | None
+    conditions: str | None
     authorised_quantity: Quantity | None
     signed_at: Moment
 
@@ -69,11 +70,6 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     authorised_quantity: Quantity | None = None
     conditions: LongText = ""
 
-    @property
-    def remarks(self) -> str:
-        """Conditions are part of what the officer said, and are kept with it."""
-        return "\n".join(filter(None, (self.comment, self.conditions)))
-
 
 def task(given: routing_pb2.Task, language: str) -> Task:
     return Task(
@@ -109,6 +105,7 @@ def _signature(given: routing_pb2.Signature) -> Signature:
         outcome=given.outcome,
         reason_code=given.reason_code or None,
         comment=given.comment or None,
+        conditions=given.conditions or None,
         authorised_quantity=quantity(given.authorised_quantity) if given.HasField("authorised_quantity") else None,
         signed_at=certain_moment(given.signed_at),
     )

@@ -20,12 +20,13 @@ REFRESH_S = 10.0
 
 
 def document_types(rulebooks: Rulebooks) -> Sequence[bytes]:
-    types = rulebooks.in_force(clock.now()).types.values()
-    return [representation.document_type_json(rules.kind) for rules in types]
+    book = rulebooks.in_force(clock.now())
+    return [representation.document_type_json(rules.kind, book.pack.version) for rules in book.types.values()]
 
 
 def document_type(rulebooks: Rulebooks, key: str) -> bytes:
-    return representation.document_type_json(rulebooks.in_force(clock.now()).kind(key))
+    book = rulebooks.in_force(clock.now())
+    return representation.document_type_json(book.kind(key), book.pack.version)
 
 
 def codes(rulebooks: Rulebooks, name: str, query: str, cursor: str, limit: int) -> tuple[Sequence[bytes], str, str]:

@@ -61,8 +61,8 @@ async def _impute(tx: Tx, rulebooks: Rulebooks, caller: Principal, document_id: 
     earlier = await ledgers.imputation_of(tx, document_id, terms.declaration_number, terms.declaration_line)
     if earlier is not None and not _uses_reservation(earlier, terms):
         return _replay(earlier, terms)
-    _refuse_untimely(rulebooks, title.document, terms)
     line = imputations.line_for(terms, title.lines, caller.language)
+    _refuse_untimely(rulebooks, title.document, line, terms)
     if earlier is not None and earlier.line != line.line:
         raise _reused()
     changed, entries = _taken(line, terms, earlier)
@@ -92,9 +92,10 @@ def _reused() -> Invalid:
     return Invalid("IDEMPOTENCY_KEY_REUSED", "this declaration line was imputed with other content")
 
 
-def _refuse_untimely(rulebooks: Rulebooks, document: Document, terms: Terms) -> None:
+def _refuse_untimely(rulebooks: Rulebooks, document: Document, line: TitleLine, terms: Terms) -> None:
     book = rulebooks.of(document)
     if document.state not in book.kind(document.type).impute_in:
+        line.refuse_used_up()
         facts_of_state = {"state": document.state}
         raise Refused("INVALID_TRANSITION", "the title cannot be imputed in this state", facts=facts_of_state)
     until = document.valid_until

@@ -111,7 +111,7 @@ def ledger_json(document: Document, lines: Sequence[TitleLine], entries: Iterabl
     )
 
 
-def document_type_json(kind: DocumentType) -> bytes:
+def document_type_json(kind: DocumentType, pack_version: str) -> bytes:
     return msgspec.json.encode(
         {
             "type": kind.key,
@@ -125,6 +125,7 @@ def document_type_json(kind: DocumentType) -> bytes:
                 for move in kind.transitions
             ],
             "schema": kind.schema,
+            "pack_version": pack_version,
         }
     )
 

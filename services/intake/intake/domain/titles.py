@@ -87,6 +87,11 @@ class TitleLine:
             return self, []
         return replace(self, authorised=to), [self._entry(EntryKind.REDUCED, self.authorised - to)]
 
+    def refuse_used_up(self) -> None:
+        """Says what remains of a title whose quantity is gone, rather than that its state is past. Raises Refused."""
+        if self.consumed >= self.authorised > NOTHING:
+            self._refuse_over(self.authorised, NOTHING)
+
     def _refuse_over(self, quantity: Decimal, room: Decimal) -> None:
         if quantity > room:
             facts = {"remaining": decimal_text(max(NOTHING, room)), "unit": self.unit, "line": str(self.line)}

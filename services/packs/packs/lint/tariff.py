@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import pairwise
 
 from ..errors import Finding
@@ -65,9 +64,9 @@ def amounts_make_sense(subject: Subject) -> Iterator[Finding]:
 
 
 def _between(earlier: TariffVersion, later: TariffVersion) -> str | None:
-    if earlier.effective_to is None or later.effective_from <= earlier.effective_to:
+    if earlier.effective_to is None or later.effective_from < earlier.effective_to:
         return f"{later.version} overlaps {earlier.version}"
-    if later.effective_from > earlier.effective_to + timedelta(days=1):
+    if later.effective_from > earlier.effective_to:
         return f"a hole between {earlier.version} and {later.version}"
     return None
 
