@@ -109,7 +109,8 @@ async def test_a_repetition_is_answered_even_when_the_title_is_used_up(window: W
     title = await window.title(quantity="100")
     await window.impute(title, quantity="100")
     assert (await window.impute(title, quantity="100"))["replayed"]
-    assert (await refusal(window, title, quantity="1", number="D-2")).code == "INVALID_TRANSITION"
+    over = await refusal(window, title, quantity="1", number="D-2")
+    assert (over.code, over.facts["remaining"]) == ("QUANTITY_EXCEEDED", "0")
 
 
 async def test_cancelling_gives_back_once(window: Window) -> None:
