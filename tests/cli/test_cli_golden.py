@@ -45,7 +45,7 @@ def demo(window: Window) -> Iterator[Demo]:
 
 
 def played(demo: Demo, of: Case | None = None, **limits: Any) -> Play:
-    return play(of or a_case(), demo, run_id="r1", **({"eventual_s": 0.5, "patience_s": 5.0} | limits))
+    return play(of or a_case(), demo, **({"eventual_s": 0.5, "patience_s": 5.0} | limits))
 
 
 def told(result: Play) -> str:
@@ -106,7 +106,7 @@ def test_patience_has_an_end(demo: Demo, window: Window) -> None:
 
 def test_nobody_there_at_the_end_is_a_difference_too(demo: Demo, window: Window) -> None:
     window.faults = {"/v1/charges": 1000}
-    assert "permit.charges" in told(played(demo, patience_s=0.3))
+    assert "/v1/charges: 503" in told(played(demo, patience_s=0.3))
 
 
 def test_two_plays_use_different_keys(demo: Demo, window: Window) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portolan_cli.client import Problem
+from portolan_cli.client import Problem, Unreachable
 from portolan_cli.golden.expectations import (
     Difference,
     charge_differences,
@@ -131,4 +131,6 @@ def timelines(stage: Stage) -> dict[str, Mapping[str, Any]]:
             found[name] = timeline(stage, document)
         except Problem:
             continue
+        except Unreachable:
+            break
     return found

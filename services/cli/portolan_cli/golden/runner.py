@@ -73,11 +73,18 @@ def play(
             if result.differences:
                 break
         else:
-            result.differences.extend(ending.compare(stage))
-            result.effects = ending.effects(stage)
+            _close(stage, result)
         result.timelines = ending.timelines(stage)
     result.took_s = time.monotonic() - began
     return result
+
+
+def _close(stage: Stage, result: Play) -> None:
+    try:
+        result.differences.extend(ending.compare(stage))
+        result.effects = ending.effects(stage)
+    except (Problem, Unreachable, NoSuchActor) as error:
+        result.differences.append(Difference("what the case leaves behind", "readable", str(error)))
 
 
 def _take(stage: Stage, step: Step) -> StepResult:
