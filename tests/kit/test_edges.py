@@ -98,7 +98,12 @@ async def test_an_unsigned_token_is_refused(mint: TokenMint) -> None:
 async def test_a_service_proves_itself_with_the_shared_secret(mint: TokenMint) -> None:
     verifier = TokenVerifier(mint, "secret")
     assert (await verifier.verify(service_token("routing", "secret"))).has("service")
-    for wrong in (service_token("routing", "other"), "svc.routing.99999999999.abc", "svc."):
+    for wrong in (
+        service_token("routing", "other"),
+        "svc.routing.99999999999.abc",
+        "svc.",
+        "svc.routing.99999999999.é",
+    ):
         with pytest.raises(Unauthenticated):
             await verifier.verify(wrong)
     with pytest.raises(Unauthenticated):

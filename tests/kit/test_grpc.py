@@ -1,7 +1,7 @@
 """The guard in front of every method: deadline, caller, role, and an error table that leaks nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import grpc
@@ -10,7 +10,7 @@ import pytest
 from kit import auth, errors
 from kit.auth import TokenVerifier
 from kit.errors import Forbidden, Internal, Invalid, Malformed, PortolanError, Refused, Unauthenticated, Violation
-from kit.grpc import ANYONE, SIGNED_IN, Authority, Server, call, channel, is_serving
+from kit.grpc import ANYONE, SIGNED_IN, Authority, Server, _until, call, channel, is_serving
 from kit.testing import TokenMint, a_principal
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 
@@ -104,3 +104,29 @@ async def test_a_method_without_a_verdict_cannot_be_served(mint: TokenMint) -> N
     server = Server("tests", TokenVerifier(mint), "127.0.0.1", 0)
     with pytest.raises(ValueError, match="MarkNotificationRead"):
         server.add(SERVICE, {"ListNotifications": ANYONE}, lambda _: None)
+
+
+async def test_a_stream_whose_caller_leaves_is_closed_and_leaves_no_task_behind() -> None:
+    """Closing the handler's generator while it still ran was a fault of its own, logged for every caller who left."""
+    is_closed = False
+
+    async def answers() -> AsyncGenerator[int, None]:
+        nonlocal is_closed
+        try:
+            yield 1
+            await asyncio.sleep(60)
+        finally:
+            is_closed = True
+
+    async def listen() -> None:
+        async for _ in _until(asyncio.Event(), answers()):
+            pass
+
+    before = asyncio.all_tasks()
+    listening = asyncio.create_task(listen())
+    await asyncio.sleep(0.02)
+    listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening
+    assert is_closed
+    assert asyncio.all_tasks() <= before

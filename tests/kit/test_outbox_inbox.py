@@ -167,3 +167,42 @@ async def test_the_inbox_names_only_what_is_new(kit_database: Database) -> None:
     async with kit_database.transaction() as tx:
         assert await inbox.once(tx, "c", ids) == {ids[1]}
         assert await inbox.once(tx, "other", ids) == set(ids)
+
+
+@pytest.mark.usefixtures("effect_table")
+async def test_one_poison_event_beside_one_that_waits_is_not_counted_as_many(
+    kit_database: Database, relay: Relay, bus_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its neighbour made the batch come again and again, and the consumer stopped for one dead event met 21 times."""
+    monkeypatch.setattr("kit.consumer.RETRY_FIRST_S", 0.0)
+    met: list[str] = []
+
+    async def effect(tx: Tx, event: Event, message: Message) -> None:
+        assert isinstance(message, SAID)
+        met.append(message.client_id)
+        raise ValueError("never") if message.client_id == "bad" else Unavailable("OVERLOADED")
+
+    await say(kit_database, "bad", "waits")
+    await relay.publish_batch()
+    subscription = PostgresSubscription(bus_url, "tests", [TOPIC])
+    consumer = Consumer(kit_database, subscription, "tests", {SAID: effect})
+    for _ in range(30):
+        with pytest.raises(Unavailable):
+            await consumer.step(0)
+    await subscription.close()
+    assert met.count("bad") < 10
+
+
+async def test_what_was_published_long_ago_is_forgotten_however_much_it_is(
+    kit_database: Database, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch every ten minutes was all that ever went: the table grew faster."""
+    monkeypatch.setattr("kit.relay.FORGET_BATCH_MAX", 2)
+    await say(kit_database, *[str(number) for number in range(7)])
+    await relay.publish_batch()
+    async with kit_database.connection() as connection:
+        await connection.execute("update outbox set published_at = now() - interval '15 days' where key <> '6'")
+    await relay.forget_old()
+    async with kit_database.connection() as connection:
+        rows = await (await connection.execute("select key from outbox")).fetchall()
+    assert rows == [("6",)]

@@ -213,7 +213,7 @@ def service_token(service: str, secret: str) -> str:
 def open_service_token(token: str, secret: bytes) -> Principal:
     body, _, seal = token.removeprefix(SERVICE_PREFIX).rpartition(".")
     service, _, expires_at = body.partition(".")
-    if not secret or not expires_at.isdigit() or not hmac.compare_digest(seal, _seal(body, secret)):
+    if not secret or not expires_at.isdigit() or not hmac.compare_digest(seal.encode(), _seal(body, secret).encode()):
         raise Unauthenticated("UNAUTHENTICATED", "the service token is not valid")
     return Principal(
         subject=f"service:{service}",

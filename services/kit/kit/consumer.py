@@ -109,11 +109,13 @@ class Consumer:
         await self._bury(event, reason)
 
     async def _bury(self, event: Event, reason: str) -> None:
+        """Remembered as seen too: a neighbour that must wait brings it here again, where it would count again."""
         self._dead_in_a_row += 1
         if self._dead_in_a_row > DEAD_IN_A_ROW_MAX:
             raise TooManyDead(f"{self._group}: {reason}")
         async with self._database.transaction() as tx:
             await inbox.bury(tx, self._group, event, reason)
+            await inbox.once(tx, self._group, [event.id])
         self._count("dead", 1)
 
     async def _effect(self, heard: Sequence[Heard]) -> None:

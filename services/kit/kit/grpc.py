@@ -168,17 +168,19 @@ def _stream_handler(handler: Any, method: str, stopping: asyncio.Event) -> Any:
 
 async def _until(stopping: asyncio.Event, items: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
     stopped = asyncio.create_task(stopping.wait())
+    upcoming = asyncio.ensure_future(anext(items, None))
     try:
         while True:
-            upcoming = asyncio.ensure_future(anext(items, None))
             await asyncio.wait((upcoming, stopped), return_when=asyncio.FIRST_COMPLETED)
             if not upcoming.done() or (item := upcoming.result()) is None:
-                upcoming.cancel()
-                await asyncio.gather(upcoming, return_exceptions=True)
                 return
             yield item
+            upcoming = asyncio.ensure_future(anext(items, None))
     finally:
         stopped.cancel()
+        # Also when the caller left: a generator that still runs cannot be closed.
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
         await items.aclose()
 
 

@@ -80,14 +80,6 @@ async def mark_published(tx: Tx, row_ids: Sequence[int]) -> None:
     await tx.execute("update outbox set published_at = now() where id = any(%s)", [list(row_ids)])
 
 
-async def oldest_age_s(tx: Tx) -> float:
-    cursor = await tx.execute(
-        "select coalesce(extract(epoch from now() - min(created_at)), 0) from outbox where published_at is null"
-    )
-    row = await cursor.fetchone()
-    return float(row[0]) if row else 0.0
-
-
 async def forget_published(tx: Tx, older_than_days: int, batch_max: int) -> int:
     cursor = await tx.execute(
         """

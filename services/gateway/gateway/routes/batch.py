@@ -26,9 +26,9 @@ _ENCODER = msgspec.json.Encoder()
 class Line(msgspec.Struct, forbid_unknown_fields=True):
     """The parts that intake judges stay the bytes they came as: the same line again is the same request."""
 
-    idempotency_key: str
     type: msgspec.Raw
     body: msgspec.Raw
+    idempotency_key: str = ""
     on_behalf_of: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 

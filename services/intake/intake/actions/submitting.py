@@ -87,16 +87,13 @@ class SubmissionDesk:
         """By the very rules of production. Raises what no correction of the body would heal."""
         book = self._rulebooks.in_force(clock.now())
         try:
-            asked = envelope.read(request, caller.language)
+            asked = self._read(request, caller.language)
         except Invalid as misshapen:
             return Simulation(misshapen.violations, "", "", b"", book.pack.version)
         owner = asked.on_behalf_of or caller.organisation_id
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
         candidate = Candidate(ids.new_id(), asked.body, filing, clock.now(), caller.language)
-        try:
-            judgement = book.rules(asked.type, caller.language).judge(candidate)
-        except Invalid as unknown_type:
-            judgement = Judgement(unknown_type.violations, {})
+        judgement = book.rules(asked.type, caller.language).judge(candidate)
         return Simulation(judgement.violations, asked.type, owner, judgement.facts_json, book.pack.version)
 
     async def _open(self, submission: Submission) -> Opened | PortolanError:
@@ -108,9 +105,15 @@ class SubmissionDesk:
             return error
         language = submission.language or caller.language
         try:
-            return Opened(submission, caller, language, envelope.read(submission.request, language))
+            return Opened(submission, caller, language, self._read(submission.request, language))
         except PortolanError as error:
             return Opened(submission, caller, language, error)
+
+    def _read(self, request: bytes, language: str) -> Envelope:
+        """A type nobody knows is the request's fault, before it is anybody's mandate. Raises Malformed or Invalid."""
+        asked = envelope.read(request, language)
+        self._rulebooks.in_force(clock.now()).rules(asked.type, language)
+        return asked
 
     async def _filings(self, parties: set[Parties]) -> Mapping[Parties, Filing | PortolanError]:
         asked = list(parties)

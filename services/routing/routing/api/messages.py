@@ -23,7 +23,8 @@ from routing.domain import LIVE, Case, Decision, Officer, Procedure, Quantity, S
 OVERSEER = "operator_admin"
 KEY_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 4_000
-QUANTITY = re.compile(r"\d{1,18}(\.\d{1,9})?")
+# As fine as a title's ledger counts: what it could not hold must not be decided.
+QUANTITY = re.compile(r"[0-9]{1,14}(\.[0-9]{1,6})?")
 NEVER = "infinity"
 
 
@@ -155,8 +156,8 @@ def _filters(request: pb.ListTasksRequest) -> dict[str, str]:
 
 
 def _asked_quantity(given: type_pb2.Quantity) -> Quantity:
-    if not QUANTITY.fullmatch(given.value) or not given.value.isascii():
-        _refuse("/authorised_quantity/value", "NOT_A_QUANTITY", "a decimal such as 1250.5, not negative")
+    if not QUANTITY.fullmatch(given.value):
+        _refuse("/authorised_quantity/value", "NOT_A_QUANTITY", "a decimal such as 1250.5, at most six after the point")
     return Quantity(Decimal(given.value), _text("/authorised_quantity/unit", given.unit, KEY_CHARACTERS_MAX))
 
 

@@ -98,12 +98,11 @@ class Procedure:
         return self.type.steps[keys.index(key) + 1 :] if key else self.type.steps
 
     def asked_quantity(self) -> Quantity | None:
-        """The sum of the lines; none where they are counted in different units."""
+        """What a decision may reduce: the quantity of the only line. Of several, nobody could say which gives way."""
         lines = self.facts.get("quantities") or ()
-        units = {str(line["unit"]) for line in lines}
-        if len(units) != 1:
+        if len(lines) != 1:
             return None
-        return Quantity(sum((Decimal(str(line["value"])) for line in lines), Decimal(0)), units.pop())
+        return Quantity(Decimal(str(lines[0]["value"])), str(lines[0]["unit"]))
 
     def assignments(self, step: Step) -> tuple[Assignment, ...]:
         if step.agency.rules is not None:
