@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from kit.errors import Invalid, Refused, Violation
+from gateway.settings import GatewaySettings
+from gateway.submissions import Submissions
+from kit.errors import Invalid, Refused, Unavailable, Violation
 from kit.testing import TokenMint
+from portolan.intake.v1.intake_pb2 import Submission
 
 from tests.gateway.house import House, a_house
 
@@ -171,6 +174,24 @@ async def test_limits_by_caller_say_when_to_come_again(mint: TokenMint) -> None:
     assert 1 <= int(answers[3].headers["retry-after"]) <= 60
     assert answers[3].headers["ratelimit-policy"] == '"submissions";q=3;w=60'
     assert answers[3].headers["ratelimit"].startswith('"submissions";r=0;t=')
+
+
+async def test_large_documents_that_wait_together_do_not_break_the_stream(house: House) -> None:
+    """One message over gRPC's limit ended the stream, and with it everybody's submission, again and again."""
+    house.services.intake.pause_s = 0.05
+    large = b'{"type":"paper.a","body":{"text":"' + b"x" * 900_000 + b'"}}'
+    large_ones = [house.submit(f"large-{number}", large) for number in range(20)]
+    answers = await asyncio.gather(*large_ones, *(house.submit(f"k-{number}") for number in range(5)))
+    assert {answer.status_code for answer in answers} == {201}
+
+
+async def test_submissions_nobody_waits_for_any_more_are_not_kept() -> None:
+    """While intake is away each left its body behind in the queue."""
+    submissions = Submissions(lambda: pytest.fail("nothing is sent"), GatewaySettings())
+    for number in range(100):
+        with pytest.raises(Unavailable):
+            await submissions.submit(Submission(idempotency_key=f"k-{number}"), 0.001)
+    assert len(submissions._queue) == 1
 
 
 async def test_a_client_that_leaves_does_not_disturb_the_others(house: House) -> None:

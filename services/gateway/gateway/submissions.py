@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc.aio
+from kit import grpc as kit_grpc
 from kit import telemetry
 from kit.errors import Unavailable
 from portolan.intake.v1.intake_pb2 import Submission, SubmissionAnswer, SubmitDocumentsRequest, SubmitDocumentsResponse
@@ -25,6 +26,8 @@ STREAM_AGE_S = 20.0
 STREAM_END_S = 5.0
 RECONNECT_S_MIN = 0.05
 RECONNECT_S_MAX = 1.0
+# Room is left for the answers, which carry the documents back with receipts.
+MESSAGE_DOCUMENT_BYTES_MAX = kit_grpc.MESSAGE_BYTES_MAX // 2
 
 Stream = grpc.aio.StreamStreamCall[SubmitDocumentsRequest, SubmitDocumentsResponse]
 
@@ -56,6 +59,7 @@ class Submissions:
             raise Unavailable("OVERLOADED", "too many submissions are waiting")
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._waiting += 1
+        self._forget_gone()
         self._queue.append(waiting)
         self._stirred.set()
         try:
@@ -130,13 +134,23 @@ class Submissions:
             await asyncio.sleep(self._linger_s)
 
     def _take(self) -> list[_Waiting]:
+        """As many as one message may hold: one over its limit would break the stream for all that are on it."""
         metrics.SUBMISSIONS_WAITING.set(self._waiting)
         batch: list[_Waiting] = []
+        room = MESSAGE_DOCUMENT_BYTES_MAX
+        self._forget_gone()
         while self._queue and len(batch) < self._documents_max:
-            waiting = self._queue.popleft()
-            if not waiting.answer.done():
-                batch.append(waiting)
+            room -= len(self._queue[0].submission.request_json)
+            if room < 0 and batch:
+                break
+            batch.append(self._queue.popleft())
+            self._forget_gone()
         return batch
+
+    def _forget_gone(self) -> None:
+        """Those first in line whom nobody waits for any more: while intake is away they would pile up without end."""
+        while self._queue and self._queue[0].answer.done():
+            self._queue.popleft()
 
     async def _read(self, stream: Stream) -> None:
         async for response in stream:
