@@ -39,7 +39,7 @@ def national_words() -> set[str]:
         pack = packs.read(folder.parent)
         words |= {pack.currency, pack.timezone.split("/")[-1], folder.parent.name}
         words |= {code.split("-")[0] for code in pack.agencies if len(code.split("-")[0]) > 2}
-        words |= set(re.findall(r"\b[A-Z]{3,}\b", " ".join(pack.company_number.label.values())))
+        words |= set(re.findall(r"\b[A-Z]{3,}\b", " ".join(str(pack.company_number.label))))
     return words - {"BANK", "TERM", "INSP", "Number", "number"}
 
 

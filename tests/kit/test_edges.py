@@ -78,8 +78,15 @@ async def test_a_token_is_who_it_says_until_it_is_revoked(mint: TokenMint) -> No
         await verifier.verify(token)
 
 
+DEEP_HEADER = base64.urlsafe_b64encode(b"[" * 3000).decode()
+
+
 @pytest.mark.parametrize(
-    "spoil", [lambda t: t[:-4] + "AAAA", lambda t: "x" + t, lambda t: t.split(".")[0], lambda _: "é.é.é"]
+    "spoil",
+    [
+        *(lambda t: t[:-4] + "AAAA", lambda t: "x" + t, lambda t: t.split(".")[0]),
+        *(lambda _: "é.é.é", lambda t: DEEP_HEADER + t),
+    ],
 )
 async def test_a_spoiled_token_is_refused(mint: TokenMint, spoil: object) -> None:
     assert callable(spoil)

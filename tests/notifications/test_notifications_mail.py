@@ -268,6 +268,32 @@ async def test_a_sender_that_lost_its_lease_settles_nothing_against_the_next(db:
     assert await rows(db, "select * from outbox") == []
 
 
+@pytest.mark.service("notifications")
+async def test_a_letter_that_breaks_the_mailer_is_given_up_like_any_other_and_the_mail_room_lives(db: Database) -> None:
+    """It ended the process, and the next, each time its lease did: nobody's mail went any more."""
+    mailer = Fails(ValueError("a fault of ours"))
+    for _ in range(SEND_ATTEMPTS_MAX):
+        await make_due(db)
+        await actions.Sender(db, mailer).send_due()
+    assert await rows(db, EMAILS) == [("FAILED", SEND_ATTEMPTS_MAX)] * 3
+
+
+@pytest.mark.service("notifications")
+async def test_what_is_claimed_is_on_its_way_at_once_so_that_no_lease_ends_in_a_queue(db: Database) -> None:
+    await hear(db, *[submitted(f"doc-{number}") for number in range(30)])
+    under_way, most = 0, 0
+
+    class Slow:
+        async def send(self, letter: Delivery) -> None:
+            nonlocal under_way, most
+            under_way += 1
+            await asyncio.sleep(0.02)
+            most, under_way = max(most, under_way), 0
+
+    claimed = await actions.Sender(db, Slow()).send_due()
+    assert 0 < claimed == most
+
+
 class Killed(BaseException):
     """What kill -9 does, as far as Python can say it."""
 

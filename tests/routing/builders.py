@@ -149,7 +149,7 @@ def some_facts(**changes: Any) -> dict[str, Any]:
         "origin": "AA",
         "agency_bank": "BANK-1",
         "amount_minor": 5000,
-        "quantities": [{"value": "600.5", "unit": "KGM"}, {"value": "399.5", "unit": "KGM"}],
+        "quantities": [{"value": "1000.0", "unit": "KGM"}],
         "owner_attributes": [],
         **changes,
     }

@@ -252,6 +252,10 @@ async def test_a_race_with_the_withdrawal_has_one_winner(desk: Desk) -> None:
             "/authorised_quantity/value",
         ),
         (
+            {"outcome": "grant", "authorised_quantity": type_pb2.Quantity(value="0.0000001", unit="KGM")},
+            "/authorised_quantity/value",
+        ),
+        (
             {"outcome": "grant", "authorised_quantity": type_pb2.Quantity(value="1000.001", unit="KGM")},
             "/authorised_quantity/value",
         ),

@@ -119,12 +119,16 @@ def test_what_a_decision_lacks_is_said_with_its_place(agency: str, decision: Any
     assert violation(caught.value) == place
 
 
-def test_lines_in_different_units_cannot_be_reduced_by_one_number() -> None:
-    mixed = [{"value": "1", "unit": "KGM"}, {"value": "1", "unit": "LTR"}]
-    walk = Walk(a_submission(quantities=mixed))
+@pytest.mark.parametrize("unit", ["KGM", "LTR"])
+def test_several_lines_cannot_be_reduced_by_one_number(unit: str) -> None:
+    """The title's ledger could not say which line gives way, and the document would never move again."""
+    lines = [{"value": "1", "unit": "KGM"}, {"value": "1", "unit": unit}]
+    walk = Walk(a_submission(quantities=lines))
     walk.decide("EXPERTS", "favourable")
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as caught:
         walk.decide("MINISTRY", "grant", quantity=kg("1"))
+    assert violation(caught.value) == ("/authorised_quantity", "NOT_REDUCIBLE")
+    assert ministry(walk).signatures == ()
 
 
 def test_the_second_officer_need_not_repeat_the_reason() -> None:
