@@ -4,6 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := $(patsubst %,-e %,proto/gen $(dir $(wildcard services/*/pyproject.toml)))
+# uv reads none of pip's settings: the index and the certificates that pip is told of are told to it.
+AS_PIP = eval "$$($(BIN)/python -m pip config list | sed -nE \
+  -e 's/^[a-z:]+\.index-url=(.*)/export UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-\1}/p' \
+  -e 's/^[a-z:]+\.cert=(.*)/export SSL_CERT_FILE=$${SSL_CERT_FILE:-\1}/p')";
+UV_INSTALL = @$(AS_PIP) set -x; $(BIN)/uv pip install -q --python $(BIN)/python
 export PORTOLAN_HOME ?= $(CURDIR)/.portolan
 export PORT ?= 8080
 
@@ -31,7 +36,7 @@ fmt: $(VENV)/.dev ## format and sort imports
 proto: $(VENV)/.dev ## rewrite proto/gen from proto/portolan
 	$(BIN)/python proto/generate.py
 lock: $(VENV)/.uv ## resolve the pinned, hashed requirement files anew
-	$(BIN)/python services/lock.py
+	@$(AS_PIP) $(BIN)/python services/lock.py
 bench: $(VENV)/.dev ## documents a second, end to end, beside pgbench on the same server
 	$(BIN)/python loadtests/first_figure.py
 clean: ## forget the virtual environment and the embedded data
@@ -42,11 +47,11 @@ $(VENV)/.uv:
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	@touch $@
 $(VENV)/.run: $(VENV)/.uv requirements.lock $(wildcard services/*/pyproject.toml) proto/gen/pyproject.toml
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS)
+	$(UV_INSTALL) --compile-bytecode --require-hashes -r requirements.lock
+	$(UV_INSTALL) --no-deps --no-build-isolation $(MEMBERS)
 	@touch $@
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.lock
+	$(UV_INSTALL) --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
 .PHONY: help
