@@ -9,6 +9,7 @@ import pytest
 from billing import actions
 from kit.database import Database
 from kit.errors import Conflict, Invalid, Unavailable
+from kit.testing import a_principal
 from portolan.billing.v1 import events_pb2
 
 from tests.billing.builders import (
@@ -208,9 +209,16 @@ async def test_an_absurd_vat_rate_is_refused(service_database: Database, rate: s
         await actions.load_pack(service_database, a_pack(version))
 
 
-async def test_the_quote_is_what_the_charge_will_be(db: Database) -> None:
-    from kit.testing import a_principal
+async def test_somebody_nobody_knows_is_told_the_price_without_a_segment(db: Database) -> None:
+    """The gateway asks in its own name for whoever is not signed in, and was told that nothing was found."""
+    gateway = a_principal("service", organisation_id="", kind="service", person="service:gateway")
+    known = await actions.quote(db, actions.PriceDesk(), gateway, TYPE, "org-unknown")
+    quoted = await actions.quote(db, actions.PriceDesk(), gateway, TYPE, "")
+    assert [charge.gross for charge in quoted] == [charge.gross for charge in known]
+    assert quoted
 
+
+async def test_the_quote_is_what_the_charge_will_be(db: Database) -> None:
     await hear(db, activated("org-a", "occasional"))
     quoted = await actions.quote(db, actions.PriceDesk(), a_principal("declarant"), TYPE, "")
     assert [(charge.tariff, charge.milestone) for charge in quoted] == [("T-A", "REGISTERED"), ("T-G", "GRANTED")]

@@ -1,5 +1,7 @@
 """Strict JSON, cursors, trace context, tokens: what comes in from outside is what it claims to be, or refused."""
 
+import base64
+import base64
 import json
 
 import pytest
@@ -58,6 +60,12 @@ def test_a_cursor_belongs_to_its_filters() -> None:
     assert pages.decode(cursor, {"state": "OPEN"}) == ["2026-01-01", "id"]
     with pytest.raises(Malformed):
         pages.decode(cursor, {"state": "CLOSED"})
+
+
+def test_a_forged_cursor_brings_no_text_that_a_database_cannot_hold() -> None:
+    """Anybody can compute a cursor's digest; with NUL in its position the query failed, and the answer was 500."""
+    with pytest.raises(Malformed):
+        pages.decode(pages.encode({}, ["\x00"]), {}, tuple[str])
 
 
 @pytest.mark.parametrize(

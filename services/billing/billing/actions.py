@@ -184,7 +184,7 @@ def _money(money: Money) -> type_pb2.Money:
 async def quote(db: Database, desk: PriceDesk, caller: Principal, document_type: str, owner: str) -> list[Charge]:
     """What a document of this type costs its owner now; for a payer nobody enrolled, the price without a segment."""
     payer, now = owner or caller.organisation_id, clock.now()
-    if not is_identifier(payer):
+    if payer and not is_identifier(payer):
         raise NotFound("NOT_FOUND")
     book = await desk.refresh(db)
     async with db.connection() as connection:

@@ -44,10 +44,12 @@ def _seed(settings: Settings, db: Database) -> Job:
 def _api(settings: Settings, db: Database, desk: actions.PriceDesk) -> Loop:
     async def serve(stop: asyncio.Event) -> None:
         remote = service.RemoteVerifier(settings)
-        server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
-        add(server, db, desk)
-        await asyncio.gather(server.run(stop), remote.watch(stop))
-        await remote.close()
+        try:
+            server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
+            add(server, db, desk)
+            await asyncio.gather(server.run(stop), remote.watch(stop))
+        finally:
+            await remote.close()
 
     return serve
 

@@ -13,6 +13,8 @@ from kit.errors import Malformed
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 CURSOR_CHARS_MAX = 1000
+# As JSON writes it: no database text holds it, so no cursor of ours does.
+NUL = b"\\u0000"
 
 
 _Cursor = tuple[str, Any]
@@ -38,6 +40,8 @@ def decode(cursor: str, filters: Mapping[str, str], shape: Any = list[Any]) -> A
         position = msgspec.convert(raw_position, shape)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, ValueError) as error:
         raise Malformed("MALFORMED", "the cursor is not one of ours") from error
+    if NUL in raw:
+        raise Malformed("MALFORMED", "the cursor is not one of ours")
     if digest != _digest(filters):
         raise Malformed("MALFORMED", "the cursor belongs to another list")
     return position

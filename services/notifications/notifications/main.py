@@ -47,10 +47,12 @@ def _seed(settings: Settings, db: Database) -> Job:
 def _api(settings: Settings, db: Database) -> Loop:
     async def serve(stop: asyncio.Event) -> None:
         remote = service.RemoteVerifier(settings)
-        server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
-        add(server, db)
-        await asyncio.gather(server.run(stop), remote.watch(stop))
-        await remote.close()
+        try:
+            server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
+            add(server, db)
+            await asyncio.gather(server.run(stop), remote.watch(stop))
+        finally:
+            await remote.close()
 
     return serve
 
@@ -70,8 +72,10 @@ def _consumer(settings: Settings, db: Database) -> Loop:
         directory = Directory(IdentityDirectory(identity, lambda: service.own_token(settings, NAME)).ask)
         teller = actions.Teller(db, actions.RuleDesk(), directory)
         heard = service.subscription(settings, events.GROUP, events.TOPICS)
-        await Consumer(db, heard, events.GROUP, events.handlers(teller), events.prepare(teller)).run(stop)
-        await identity.close()
+        try:
+            await Consumer(db, heard, events.GROUP, events.handlers(teller), events.prepare(teller)).run(stop)
+        finally:
+            await identity.close()
 
     return hear
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from kit import clock, pages, wire
-from kit.errors import Invalid, Malformed, Violation
+from kit.errors import Invalid, Violation
 from portolan.identity.v1 import identity_pb2 as pb
 
 from identity.actions.mandates import Verdict
@@ -38,8 +38,6 @@ def moment_or_none(stamp: Timestamp, pointer: str) -> datetime | None:
 def position(cursor: str, **filters: str) -> str:
     """The id after which the page begins."""
     found = pages.decode(cursor, filters, tuple[str])
-    if found is not None and not found[0].isprintable():
-        raise Malformed("MALFORMED", "the cursor is not one of ours")
     return "" if found is None else str(found[0])
 
 

@@ -18,10 +18,10 @@ from notifications.store import deliveries as store
 from notifications.store.mail import Mailer
 
 TOPIC = "portolan.notifications.delivery.v1"
-BATCH_LETTERS_MAX = 50
-LETTERS_AT_ONCE_MAX = 8
+# All that is claimed is sent at once: what waited its turn would outlive its lease, and another sender would send it.
+LETTERS_AT_ONCE_MAX = 16
 POLL_S = 0.5
-SEND_LIMIT_S = 60.0
+SEND_LIMIT_S = LEASE_S / 2
 FAILURE_CHARACTERS_MAX = 500
 
 LETTERS_TOTAL = Counter(
@@ -39,7 +39,6 @@ class Sender:
     def __init__(self, db: Database, mailer: Mailer) -> None:
         self._db = db
         self._mailer = mailer
-        self._at_once = asyncio.Semaphore(LETTERS_AT_ONCE_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -48,7 +47,7 @@ class Sender:
             except (Unavailable, psycopg.OperationalError) as error:
                 telemetry.log().warning("sender_waits", reason=str(error))
                 sent = 0
-            if sent < BATCH_LETTERS_MAX:
+            if sent < LETTERS_AT_ONCE_MAX:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), POLL_S)
 
@@ -65,16 +64,19 @@ class Sender:
         now = clock.now()
         async with self._db.transaction() as tx:
             LETTER_OLDEST_SECONDS.set(await store.oldest_pending_s(tx, now))
-            return await store.claim(tx, now, now + timedelta(seconds=LEASE_S), BATCH_LETTERS_MAX)
+            return await store.claim(tx, now, now + timedelta(seconds=LEASE_S), LETTERS_AT_ONCE_MAX)
 
     async def _send(self, letter: Delivery) -> MailTrouble | None:
         try:
-            async with self._at_once, asyncio.timeout(SEND_LIMIT_S):
+            async with asyncio.timeout(SEND_LIMIT_S):
                 await self._mailer.send(letter)
         except MailTrouble as trouble:
             return trouble
         except TimeoutError:
             return MailTrouble(f"not sent within {SEND_LIMIT_S} s")
+        except Exception as error:
+            telemetry.log().error("letter_fails", delivery_id=letter.id, exc_info=True)
+            return MailTrouble(repr(error))
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -99,7 +99,7 @@ class Procedure:
 
     def asked_quantity(self) -> Quantity | None:
         """What a decision may reduce: the quantity of the only line. Of several, nobody could say which gives way."""
-        lines = self.facts.get("quantities") or ()
+        lines: Sequence[Mapping[str, Any]] = self.facts.get("quantities") or ()
         if len(lines) != 1:
             return None
         return Quantity(Decimal(str(lines[0]["value"])), str(lines[0]["unit"]))
