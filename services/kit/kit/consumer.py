@@ -55,7 +55,7 @@ class Consumer:
         try:
             while not stop.is_set():
                 try:
-                    await self.step(POLL_WAIT_S)
+                    await self.step(POLL_WAIT_S, stop)
                     wait_s = RETRY_FIRST_S
                 except (Unavailable, psycopg.OperationalError) as error:
                     telemetry.log().warning("consumer_waits", consumer=self._group, reason=str(error))
@@ -64,9 +64,9 @@ class Consumer:
         finally:
             await self._subscription.close()
 
-    async def step(self, wait_s: float) -> int:
-        """Handles what is there now; answers how many events."""
-        events = await self._subscription.poll(BATCH_EVENTS_MAX, wait_s)
+    async def step(self, wait_s: float, stop: asyncio.Event | None = None) -> int:
+        """Handles what is there now; answers how many events. `stop` ends the waiting, never the handling."""
+        events = await self._poll(wait_s, stop or asyncio.Event())
         if not events:
             return 0
         await self._handle(events)
@@ -74,6 +74,17 @@ class Consumer:
         behind = (clock.now() - events[-1].time).total_seconds()
         telemetry.CONSUMER_BEHIND_SECONDS.labels(self._group).set(behind)
         return len(events)
+
+    async def _poll(self, wait_s: float, stop: asyncio.Event) -> Sequence[Event]:
+        polling = asyncio.ensure_future(self._subscription.poll(BATCH_EVENTS_MAX, wait_s))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((polling, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if polling.done():
+            return polling.result()
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        return []
 
     async def _handle(self, events: Sequence[Event]) -> None:
         known = [event for event in events if self._decoder.hears(event)]
