@@ -1,7 +1,6 @@
 """Strict JSON, cursors, trace context, tokens: what comes in from outside is what it claims to be, or refused."""
 
 import base64
-import base64
 import json
 
 import pytest

@@ -145,7 +145,7 @@ class TokenVerifier:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
             _CLAIMS.validate(claims)
             return _principal(claims, token)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unauthenticated("UNAUTHENTICATED", "the token is not valid") from error
 
     async def _key(self, key_id: str) -> ECKey:
