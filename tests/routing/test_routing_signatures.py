@@ -45,6 +45,18 @@ def test_a_repeated_first_signature_with_its_request_id_changes_nothing() -> Non
         walk.decide("MINISTRY", "refuse", "anna", request_id="r1", reason_code="QUALITY")
 
 
+def test_a_request_that_comes_again_after_a_disagreement_is_no_agreement() -> None:
+    """A retry says what it said the first time; it must not be taken for a yes to the colleague's smaller quantity."""
+    walk = at_the_ministry()
+    walk.decide("MINISTRY", "grant", "anna", request_id="r1")
+    walk.decide("MINISTRY", "grant", "bilal", quantity=kg("10"))
+    assert walk.decide("MINISTRY", "grant", "anna", request_id="r1") == []
+    assert [signature.person for signature in ministry(walk).live_signatures] == ["bilal"]
+    assert ministry(walk).state is TaskState.OPEN
+    walk.decide("MINISTRY", "grant", "anna", request_id="r2")
+    assert (ministry(walk).state, ministry(walk).quantity) == (TaskState.DECIDED, kg("10"))
+
+
 def test_leaving_the_quantity_out_means_agreeing_with_the_colleague() -> None:
     walk = at_the_ministry()
     walk.decide("MINISTRY", "grant", "anna", quantity=kg("750"))

@@ -109,13 +109,16 @@ class Task:
         return replace(self, state=TaskState.OPEN, claimed_by="")
 
     def has_been_told(self, decision: Decision) -> bool:
-        """The very same words by the same person: a repeat, not a second decision."""
+        """The very same words by the same person: a repeat, not a second decision.
+
+        A request that comes again says nothing new either when a colleague's disagreement has voided it meanwhile.
+        """
+        if decision.request_id and any(own.decision == decision for own in self.signatures):
+            return True
         mine = next((own.decision for own in self.live_signatures if own.person == decision.person), None)
         if mine is None:
             return False
-        if self.state is TaskState.DECIDED:
-            return replace(mine, request_id="") == replace(decision, request_id="")
-        return bool(decision.request_id) and mine == decision
+        return self.state is TaskState.DECIDED and replace(mine, request_id="") == replace(decision, request_id="")
 
     def sign(self, signature: Signature, asked: Quantity | None) -> tuple[Task, bool]:
         """The task with this signature, and whether enough officers now agree."""
@@ -186,7 +189,7 @@ def _check_reason(decision: Decision, outcome: Outcome, reasons: Mapping[str, Re
 
 def _check_reduction(quantity: Quantity, outcome: Outcome, asked: Quantity | None) -> None:
     if not outcome.may_reduce or asked is None:
-        _refuse("/authorised_quantity", "NOT_REDUCIBLE", "this outcome does not change the quantity")
+        _refuse("/authorised_quantity", "NOT_REDUCIBLE", "this outcome changes no quantity, or there are several lines")
     if quantity.unit != asked.unit:
         _refuse("/authorised_quantity/unit", "WRONG_UNIT", f"asked in {asked.unit}")
     if quantity.value <= 0:
