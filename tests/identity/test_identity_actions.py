@@ -125,7 +125,7 @@ async def test_without_a_pack_nobody_is_registered(house: House) -> None:
 async def test_a_pack_version_is_loaded_once_and_never_changes(house: House) -> None:
     await packs.load(house.db, "testland", "1", date(2020, 1, 1), RULES)
     stricter = replace(RULES, languages=frozenset({"fr"}))
-    with pytest.raises(Conflict, match="PACK_CHANGED"):
+    with pytest.raises(Conflict, match="PACK_VERSION_TAKEN"):
         await packs.load(house.db, "testland", "1", date(2020, 1, 1), stricter)
     await packs.load(house.db, "testland", "2", date(2021, 1, 1), stricter)
     await packs.load(house.db, "testland", "3", date(2999, 1, 1), RULES)

@@ -10,16 +10,27 @@ import time_machine
 from kit import clock
 from kit.auth import Principal, TokenVerifier, set_caller
 from kit.database import Database
-from kit.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, PortolanError, Refused, Unauthenticated
+from kit.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PortolanError,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
 from kit.grpc import Server, call, channel
 from kit.testing import TokenMint, a_principal
 from portolan.routing.v1 import routing_pb2 as pb
 from portolan.routing.v1 import routing_pb2_grpc
 from portolan.type.v1 import type_pb2
+from routing import actions
 from routing.api import AUTHORITY, DESCRIPTOR, RoutingService
 from routing.store import Rulebooks
 
-from tests.routing.builders import FORM, MONDAY, hear, seeded, some_facts, submitted, withdrawn, words
+from tests.routing.builders import FORM, MONDAY, a_pack, hear, seeded, some_facts, submitted, withdrawn, words
 from tests.routing.told import rows, told
 
 pytestmark = pytest.mark.service("routing")
@@ -337,9 +348,7 @@ async def test_a_plan_meets_the_rules_a_submission_meets(desk: Desk) -> None:
     facts = some_facts(hs_codes=["100190"])
     set_caller(a_principal("declarant"))
     with time_machine.travel(MONDAY, tick=False):
-        plan = await desk.service.PlanRoutes(
-            pb.PlanRoutesRequest(document_type="permit.control", facts_json=msgspec.json.encode(facts)), None
-        )
+        plan = await desk.service.PlanRoutes(a_plan("permit.control", msgspec.json.encode(facts)), None)
     assert [(route.agency, route.mode, route.rule) for route in plan.routes] == [
         ("FOOD", "documentary", "FOOD"),
         ("PLANT", "documentary", "PLANT"),
@@ -349,9 +358,25 @@ async def test_a_plan_meets_the_rules_a_submission_meets(desk: Desk) -> None:
     assert plan.channel_hint == "orange"
     assert plan.due_at.ToDatetime(tzinfo=MONDAY.tzinfo) == MONDAY + timedelta(days=1)
     with pytest.raises(Invalid):
-        await desk.service.PlanRoutes(pb.PlanRoutesRequest(document_type="poem", facts_json=b"{}"), None)
+        await desk.service.PlanRoutes(a_plan("poem", b"{}"), None)
     with pytest.raises(Malformed):
-        await desk.service.PlanRoutes(pb.PlanRoutesRequest(document_type="permit.control", facts_json=b"[1]"), None)
+        await desk.service.PlanRoutes(a_plan("permit.control", b"[1]"), None)
+
+
+def a_plan(document_type: str, facts: bytes, pack_version: str = "1") -> pb.PlanRoutesRequest:
+    return pb.PlanRoutesRequest(document_type=document_type, facts_json=facts, pack_version=pack_version)
+
+
+async def test_a_plan_is_by_the_version_that_judged_even_when_it_was_loaded_since(desk: Desk) -> None:
+    """Until some document was born under it, a pack loaded while we ran planned nothing: the one before did."""
+    asked = a_plan("permit.control", msgspec.json.encode(some_facts(hs_codes=["100190"])), "2")
+    set_caller(a_principal("declarant"))
+    with pytest.raises(Unavailable):
+        await desk.service.PlanRoutes(asked, None)
+    without_rules = {"version": "r2", "effective_from": "2026-01-01", "rules": []}
+    await actions.seed(desk.database, a_pack("2", routing=without_rules))
+    plan = await desk.service.PlanRoutes(asked, None)
+    assert [route.agency for route in plan.routes] == ["BANK-1"]
 
 
 def test_every_rpc_says_who_may_call_it() -> None:

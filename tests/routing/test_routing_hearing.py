@@ -8,7 +8,7 @@ import pytest
 from kit import ids
 from kit.consumer import Consumer
 from kit.database import Database
-from kit.errors import Malformed, Refused, Unavailable
+from kit.errors import Conflict, Malformed, Unavailable
 from kit.events import Event
 from portolan.intake.v1 import events_pb2 as intake
 from portolan.routing.v1 import events_pb2 as said
@@ -119,7 +119,7 @@ async def test_the_same_pack_is_loaded_once_and_a_changed_one_is_refused(service
     async with service_database.transaction() as tx:
         assert await load_pack(tx, a_pack()) is True
         assert await load_pack(tx, a_pack()) is False
-    with pytest.raises(Refused, match="PACK_CHANGED"):
+    with pytest.raises(Conflict, match="PACK_VERSION_TAKEN"):
         async with service_database.transaction() as tx:
             await load_pack(tx, a_pack(routing={"version": "r1", "effective_from": "2026-01-01", "rules": []}))
 

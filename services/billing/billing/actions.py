@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import msgspec
-from kit import clock, ids, outbox, pages, wire
+from kit import clock, ids, outbox, pack_versions, pages, wire
 from kit.auth import Principal
 from kit.database import Database, Tx
 from kit.errors import Conflict, NotFound, Unavailable
@@ -43,11 +43,7 @@ async def load_pack(db: Database, pack: Pack) -> None:
     content = msgspec.json.encode(part, order="deterministic").decode()
     async with db.transaction() as tx:
         await price_store.lock_price_book(tx)
-        known = await price_store.pack_content(tx, pack.name, pack.version)
-        if known is not None and known != content:
-            raise Conflict("PACK_VERSION_CHANGED", f"{pack.name} {pack.version} was loaded with other content")
-        if known is None:
-            await price_store.insert_pack(tx, pack.identity, content)
+        if await pack_versions.keep(tx, pack.name, pack.version, pack.effective_from, content):
             await _publish(tx, [_price_version(version, pack.timezone) for version in pack.tariff])
 
 
@@ -107,7 +103,7 @@ class PriceDesk:
 
     async def refresh(self, db: Database) -> PriceBook:
         async with db.connection() as connection:
-            packs = await price_store.packs_loaded(connection)
+            packs = await pack_versions.number_kept(connection)
             if packs != self.packs_seen:
                 self.book, self.packs_seen = await price_store.price_book(connection), packs
         return self.book

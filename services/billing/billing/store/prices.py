@@ -1,4 +1,4 @@
-"""Pack versions and the price book made of them."""
+"""The price book, and who the pack says we are."""
 
 from __future__ import annotations
 
@@ -7,31 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from kit import clock
 from kit.database import Tx
 from packs.model import Identity
 from psycopg.rows import dict_row, tuple_row
 
 from billing.domain.money import Money
 from billing.domain.prices import PriceBook, PriceVersion, TariffItem
-
-
-async def pack_content(tx: Tx, name: str, version: str) -> str | None:
-    cursor = await tx.cursor(row_factory=tuple_row).execute(
-        "select content::text from pack_versions where name = %s and version = %s", [name, version]
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
-
-
-async def insert_pack(tx: Tx, identity: Identity, content: str) -> None:
-    await tx.execute(
-        """
-        insert into pack_versions (name, version, effective_from, content, loaded_at)
-        values (%s, %s, %s, %s, %s)
-        """,
-        [identity.name, identity.version, identity.effective_from, content, clock.now()],
-    )
 
 
 async def latest_identity(tx: Tx) -> Identity | None:
@@ -45,13 +26,6 @@ async def latest_identity(tx: Tx) -> Identity | None:
     )
     row = await cursor.fetchone()
     return msgspec.convert(row[0], Identity, strict=False) if row else None
-
-
-async def packs_loaded(tx: Tx) -> int:
-    """Rows are never removed: another number means another book."""
-    cursor = await tx.cursor(row_factory=tuple_row).execute("select count(*) from pack_versions")
-    row = await cursor.fetchone()
-    return row[0] if row else 0
 
 
 async def lock_price_book(tx: Tx) -> None:

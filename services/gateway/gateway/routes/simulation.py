@@ -26,7 +26,9 @@ async def simulate_document(call: Call, raw: bytes) -> Response:
 
 
 async def _plan(call: Call, judged: intake_pb2.SimulateDocumentResponse) -> routing_pb2.PlanRoutesResponse:
-    request = routing_pb2.PlanRoutesRequest(document_type=judged.type, facts_json=judged.facts_json)
+    request = routing_pb2.PlanRoutesRequest(
+        document_type=judged.type, facts_json=judged.facts_json, pack_version=judged.pack_version
+    )
     return await call.ask(call.up.routing.PlanRoutes, request)
 
 

@@ -4,7 +4,7 @@ from datetime import date
 
 from kit import clock
 from kit.database import Database, Tx
-from kit.errors import Conflict, Unavailable
+from kit.errors import Unavailable
 
 from identity.domain.organisations import CountryRules
 from identity.store import packs
@@ -13,10 +13,7 @@ from identity.store import packs
 async def load(db: Database, name: str, version: str, effective_from: date, rules: CountryRules) -> None:
     """Loading a version again changes nothing. Raises Conflict when it was loaded with another content."""
     async with db.transaction() as tx:
-        await packs.lock(tx)
-        await packs.add(tx, name, version, effective_from, rules, clock.now())
-        if not await packs.is_loaded_as(tx, name, version, rules):
-            raise Conflict("PACK_CHANGED", f"{name} {version} was loaded with another content: give it a new version")
+        await packs.keep(tx, name, version, effective_from, rules)
 
 
 async def rules_in_force(tx: Tx) -> CountryRules:

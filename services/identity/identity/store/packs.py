@@ -1,20 +1,20 @@
 """The part of each pack version that identity needs."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
+from kit import pack_versions
 from kit.database import Tx
 from packs.model import CompanyNumber
 from psycopg.rows import tuple_row
-from psycopg.types.json import Jsonb
 
 from identity.domain.organisations import CountryRules
 
 LOCK_KEY = 0x7061636B
 
 
-def content_of(rules: CountryRules) -> dict[str, Any]:
+def _content_of(rules: CountryRules) -> dict[str, Any]:
     return {
         "number": msgspec.to_builtins(rules.number),
         "languages": sorted(rules.languages),
@@ -27,23 +27,8 @@ async def lock(tx: Tx) -> None:
     await tx.execute("select pg_advisory_xact_lock(%s)", [LOCK_KEY])
 
 
-async def add(tx: Tx, name: str, version: str, effective_from: date, rules: CountryRules, at: datetime) -> None:
-    await tx.execute(
-        """
-        insert into pack_versions (name, version, effective_from, content, loaded_at)
-        values (%s, %s, %s, %s, %s)
-        on conflict do nothing
-        """,
-        [name, version, effective_from, Jsonb(content_of(rules)), at],
-    )
-
-
-async def is_loaded_as(tx: Tx, name: str, version: str, rules: CountryRules) -> bool:
-    cursor = await tx.execute(
-        "select 1 from pack_versions where name = %s and version = %s and content = %s",
-        [name, version, Jsonb(content_of(rules))],
-    )
-    return await cursor.fetchone() is not None
+async def keep(tx: Tx, name: str, version: str, effective_from: date, rules: CountryRules) -> None:
+    await pack_versions.keep(tx, name, version, effective_from, msgspec.json.encode(_content_of(rules)).decode())
 
 
 async def in_force(tx: Tx, on: date) -> CountryRules | None:

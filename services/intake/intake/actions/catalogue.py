@@ -5,15 +5,14 @@ import contextlib
 from collections.abc import Sequence
 
 import packs
-from kit import clock, pages, telemetry
+from kit import clock, pack_versions, pages, telemetry
 from kit.database import Database
-from kit.errors import Conflict, Malformed, Unavailable
+from kit.errors import Malformed, Unavailable
 from packs import codelists
 
 from intake.domain import representation
 from intake.domain.rulebook import Rulebooks
 from intake.domain.values import is_plain_text
-from intake.store import pack_versions
 
 QUERY_CHARS_MAX = 80
 REFRESH_S = 10.0
@@ -43,11 +42,8 @@ def codes(rulebooks: Rulebooks, name: str, query: str, cursor: str, limit: int) 
 
 async def load(db: Database, pack: packs.Pack) -> None:
     """The same version again is the same content. Raises Conflict when it is not."""
-    content = packs.dumps(pack).decode()
     async with db.transaction() as tx:
-        await pack_versions.add(tx, pack.name, pack.version, pack.effective_from, content)
-        if await pack_versions.content(tx, pack.name, pack.version) != content:
-            raise Conflict("PACK_VERSION_TAKEN", f"{pack.name} {pack.version} was loaded with other content")
+        await pack_versions.keep(tx, pack.name, pack.version, pack.effective_from, packs.dumps(pack).decode())
 
 
 async def loaded(db: Database) -> Rulebooks:
@@ -59,7 +55,7 @@ async def loaded(db: Database) -> Rulebooks:
 async def refresh(db: Database, rulebooks: Rulebooks) -> None:
     """Takes up pack versions that were loaded since."""
     async with db.connection() as connection:
-        contents = await pack_versions.contents(connection, rulebooks.versions)
+        contents = await pack_versions.contents_but(connection, rulebooks.versions)
     if contents:
         rulebooks.add(packs.loads(content) for content in contents)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import jinja2
 import msgspec
 from google.protobuf.message import Message
+from kit import pack_versions
 from kit.database import Database
-from kit.errors import Conflict, Invalid, Violation
+from kit.errors import Invalid, Violation
 from packs import expressions, serial
 from packs.errors import ExpressionError
 from packs.model import NotificationRule, Pack, Risk, Routing
@@ -43,9 +44,7 @@ async def load_pack(db: Database, pack: Pack) -> None:
     refuse_unusable(pack)
     text = serial.dumps(_our_part(pack)).decode()
     async with db.transaction() as tx:
-        await store.insert(tx, pack, text)
-        if await store.content(tx, pack.name, pack.version) != text:
-            raise Conflict("PACK_VERSION_CHANGED", f"{pack.name} {pack.version} was loaded with other content")
+        await pack_versions.keep(tx, pack.name, pack.version, pack.effective_from, text)
 
 
 def _our_part(pack: Pack) -> Pack:
@@ -105,7 +104,7 @@ class RuleDesk:
 
     async def refresh(self, db: Database) -> Rulebook:
         async with db.connection() as connection:
-            packs = await store.number_loaded(connection)
+            packs = await pack_versions.number_kept(connection)
             if packs != self.packs_seen:
                 self.book, self.packs_seen = Rulebook(await store.load(connection)), packs
         return self.book

@@ -21,9 +21,9 @@ class Plan:
     channel: str
 
 
-async def plan(rulebooks: store.Rulebooks, document_type: str, facts: dict[str, Any]) -> Plan:
-    now = clock.now()
-    rulebook = await rulebooks.current(now.date())
+async def plan(rulebooks: store.Rulebooks, pack_version: str, document_type: str, facts: dict[str, Any]) -> Plan:
+    """By the version that judged the document, as it would be when it is submitted."""
+    now, rulebook = clock.now(), await rulebooks.of(pack_version)
     direction = rulebook.type(document_type).direction
     facts = {"direction": direction, **facts, "type": document_type}
     judged = rulebook.table.plan(facts)

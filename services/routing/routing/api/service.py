@@ -34,8 +34,8 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         self._rulebooks = rulebooks
 
     async def PlanRoutes(self, request: pb.PlanRoutesRequest, context: Any) -> pb.PlanRoutesResponse:
-        facts = messages.facts(request.facts_json)
-        return messages.plan(await actions.plan(self._rulebooks, messages.key(request.document_type), facts))
+        document_type, facts = messages.key(request.document_type), messages.facts(request.facts_json)
+        return messages.plan(await actions.plan(self._rulebooks, request.pack_version, document_type, facts))
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Any) -> pb.ListTasksResponse:
         officer, limit = messages.officer(caller()), pages.limit(request.limit)

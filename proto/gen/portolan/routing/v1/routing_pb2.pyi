@@ -57,17 +57,21 @@ class PlanRoutesRequest(_message.Message):
 
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
     document_type: _builtins.str
     facts_json: _builtins.bytes
+    pack_version: _builtins.str
+    """The version that gave the facts; its tables plan."""
     def __init__(
         self,
         *,
         document_type: _builtins.str = ...,
         facts_json: _builtins.bytes = ...,
+        pack_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "facts_json", b"facts_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "facts_json", b"facts_json", "pack_version", b"pack_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
