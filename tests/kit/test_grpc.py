@@ -10,7 +10,18 @@ import pytest
 from kit import auth, errors
 from kit.auth import TokenVerifier
 from kit.errors import Forbidden, Internal, Invalid, Malformed, PortolanError, Refused, Unauthenticated, Violation
-from kit.grpc import ANYONE, SIGNED_IN, Authority, Server, _until, call, channel, is_serving
+from kit.grpc import (
+    _SERVER_OPTIONS,
+    ANYONE,
+    KEEPALIVE_MS,
+    SIGNED_IN,
+    Authority,
+    Server,
+    _until,
+    call,
+    channel,
+    is_serving,
+)
 from kit.testing import TokenMint, a_principal
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 
@@ -130,3 +141,9 @@ async def test_a_stream_whose_caller_leaves_is_closed_and_leaves_no_task_behind(
         await listening
     assert is_closed
     assert asyncio.all_tasks() <= before
+
+
+def test_an_idle_connection_may_be_kept_alive_as_often_as_our_channels_do_it() -> None:
+    """Under a name gRPC does not know, the server allows a ping in five minutes and cuts our channels off."""
+    allowed = dict(_SERVER_OPTIONS)["grpc.http2.min_ping_interval_without_data_ms"]
+    assert allowed < KEEPALIVE_MS
