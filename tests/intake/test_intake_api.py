@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from intake.api import AUTHORITY
+from intake.api import AUTHORITY, stream
 from kit.errors import Forbidden, NotFound, Unauthenticated
 from kit.testing import a_principal
 from portolan.intake.v1 import intake_pb2 as pb
 
-from tests.intake.builders import TITLE, a_body, an_imputation, customs, the_broker, the_importer
+from tests.intake.builders import TITLE, Window, a_body, an_imputation, customs, the_broker, the_importer
 from tests.intake.conftest import Face
 
 pytestmark = pytest.mark.service("intake")
@@ -64,6 +64,23 @@ async def test_a_stream_left_in_the_middle_harms_nobody(face: Face) -> None:
     await call.read()
     call.cancel()
     assert (await streamed(face, message(face, 1)))[1][0].document_id
+
+
+async def test_who_does_not_listen_is_not_read_any_further(window: Window) -> None:
+    """Answers nobody took piled up without end."""
+    read = 0
+
+    async def requests() -> AsyncIterator[pb.SubmitDocumentsRequest]:
+        nonlocal read
+        for batch in range(10 * stream.MESSAGES_IN_FLIGHT_MAX):
+            read += 1
+            yield pb.SubmitDocumentsRequest(batch=batch)
+
+    answers = stream.answer_all(window.desk, requests())
+    await anext(answers)
+    await asyncio.sleep(0.1)
+    assert read <= stream.MESSAGES_IN_FLIGHT_MAX + 1
+    assert [answer.batch async for answer in answers][-1] == 10 * stream.MESSAGES_IN_FLIGHT_MAX - 1
 
 
 async def test_the_whole_way_over_grpc(face: Face) -> None:

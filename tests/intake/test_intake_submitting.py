@@ -204,6 +204,26 @@ async def test_a_crash_before_the_commit_leaves_nothing(window: Window, monkeypa
     assert not (await window.submit(submission)).replayed
 
 
+async def test_a_repetition_is_not_refused_for_good_while_its_first_answer_cannot_be_looked_up(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accepted, then sent again without a mandate and with the database away: MANDATE_REQUIRED was said of it."""
+    window.identity.mandates.add((IMPORTER, "org-stranger"))
+    submission = window.submission(key="once", by=a_stranger())
+    accepted = await window.submit(submission)
+    window.identity.mandates.clear()
+    monkeypatch.setattr("intake.actions.directory.MANDATE_SECONDS", 0.0)
+    earlier = submissions.earlier_answers
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable("OVERLOADED")
+
+    monkeypatch.setattr(submissions, "earlier_answers", away)
+    assert codes(await window.submit_all(submission)) == ["OVERLOADED"]
+    monkeypatch.setattr(submissions, "earlier_answers", earlier)
+    assert (await window.submit(submission)).document_json == accepted.document_json
+
+
 async def test_what_is_wrong_is_pointed_at_in_the_callers_language(window: Window) -> None:
     body = a_body()
     del body["regime"]

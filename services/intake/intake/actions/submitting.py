@@ -159,26 +159,27 @@ class SubmissionDesk:
             return error
 
     async def _overruled(self, opened: Sequence[Opened | PortolanError], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """What is refused today may be the repetition of what was accepted yesterday: its answer stands."""
+        """What is refused today may be the repetition of what was accepted yesterday: its answer stands.
+
+        While nobody can look that up, nothing is refused for good.
+        """
         refused = {
             place: one
             for place, (one, outcome) in enumerate(zip(opened, outcomes, strict=True))
             if isinstance(one, Opened) and isinstance(outcome, PortolanError)
         }
         answers = list(outcomes)
-        earlier = await self._earlier([one.key for one in refused.values()])
+        try:
+            earlier = await self._earlier([one.key for one in refused.values()])
+        except Unavailable as away:
+            return [away if place in refused else outcome for place, outcome in enumerate(outcomes)]
         for place, one in refused.items():
             if one.key in earlier:
                 answers[place] = replay(earlier[one.key], envelope.fingerprint(one.submission.request))
         return answers
 
     async def _earlier(self, keys: Sequence[Key]) -> Mapping[Key, EarlierAnswer]:
-        if not keys:
-            return {}
-        try:
-            return await self._register.earlier(keys)
-        except Unavailable:
-            return {}
+        return await self._register.earlier(keys) if keys else {}
 
 
 def _valid(book: Rulebook, document_type: str, candidate: Candidate) -> Judgement:

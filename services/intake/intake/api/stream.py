@@ -19,26 +19,27 @@ Responses = AsyncIterator[pb.SubmitDocumentsResponse]
 
 
 async def answer_all(desk: SubmissionDesk, requests: Requests) -> Responses:
+    """A message is in flight until its answer was taken: who does not listen is not read any further."""
     ready: asyncio.Queue[pb.SubmitDocumentsResponse | None] = asyncio.Queue()
-    reader = asyncio.create_task(_read(desk, requests, ready))
+    free = asyncio.Semaphore(MESSAGES_IN_FLIGHT_MAX)
+    reader = asyncio.create_task(_read(desk, requests, ready, free))
     try:
         while (response := await ready.get()) is not None:
             yield response
+            free.release()
     finally:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
 
 
 async def _read(
-    desk: SubmissionDesk, requests: Requests, ready: asyncio.Queue[pb.SubmitDocumentsResponse | None]
+    desk: SubmissionDesk,
+    requests: Requests,
+    ready: asyncio.Queue[pb.SubmitDocumentsResponse | None],
+    free: asyncio.Semaphore,
 ) -> None:
-    free = asyncio.Semaphore(MESSAGES_IN_FLIGHT_MAX)
-
     async def serve(request: pb.SubmitDocumentsRequest) -> None:
-        try:
-            await ready.put(await answer(desk, request))
-        finally:
-            free.release()
+        ready.put_nowait(await answer(desk, request))
 
     try:
         async with asyncio.TaskGroup() as serving:
