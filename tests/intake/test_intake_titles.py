@@ -134,6 +134,16 @@ async def test_cancelling_gives_back_once(window: Window) -> None:
     assert (await window.said(title)).count("TitleReleased") == 2
 
 
+async def test_what_is_given_back_may_add_up_to_more_than_any_title_authorises(window: Window) -> None:
+    """At 10^14 the column was full: the next cancellation failed, and the quantity stayed consumed for ever."""
+    title = await window.title(quantity="1000")
+    async with window.db.transaction() as tx:
+        await tx.execute("update title_lines set released = 99999999999999")
+    await window.cancel(title, (await window.impute(title, quantity="1000"))["id"])
+    figures = await window.figures(title)
+    assert (figures["released"], figures["remaining"]) == ("100000000000999", "1000")
+
+
 async def test_cancelling_the_only_imputation_of_a_full_title_takes_it_back_to_where_it_was(window: Window) -> None:
     title = await window.title(quantity="100")
     imputation = await window.impute(title, quantity="100")
@@ -161,6 +171,8 @@ async def test_a_cancelled_reservation_is_given_back(window: Window) -> None:
     await window.cancel(title, reserved["id"])
     figures = await window.figures(title)
     assert (figures["reserved"], figures["released"], figures["remaining"]) == ("0", "700", "1000")
+    # Nobody was told of the reservation; its owner was told that an imputation was cancelled.
+    assert "TitleReleased" not in await window.said(title)
 
 
 async def test_a_title_of_several_lines_says_which(window: Window) -> None:
