@@ -85,6 +85,12 @@ async def test_a_token_is_who_it_says_until_it_is_revoked(mint: TokenMint) -> No
         await verifier.verify(token)
 
 
+async def test_a_revocation_is_forgotten_when_every_token_it_voided_has_expired(mint: TokenMint) -> None:
+    verifier = TokenVerifier(mint)
+    verifier.revoke([Revoked(number, f"client-{number}", 1.0) for number in range(1000)])
+    assert not verifier._revoked
+
+
 DEEP_HEADER = base64.urlsafe_b64encode(b"[" * 3000).decode()
 
 

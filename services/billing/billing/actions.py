@@ -12,11 +12,12 @@ from kit import clock, ids, outbox, pack_versions, pages, wire
 from kit.auth import Principal
 from kit.database import Database, Tx
 from kit.errors import Conflict, NotFound, Unavailable
+from kit.ids import is_identifier
 from packs.model import Identity, Pack, TariffVersion
 from portolan.billing.v1 import events_pb2
 from portolan.type.v1 import type_pb2
 
-from billing.domain.charges import Charge, Document, Milestone, charge_for, is_identifier, quoted
+from billing.domain.charges import Charge, Document, Milestone, charge_for, quoted
 from billing.domain.ledger import STATEMENT_LINES_MAX, LedgerCheck, Statement, receivable, statement
 from billing.domain.money import Money
 from billing.domain.prices import (
@@ -160,9 +161,9 @@ def _charge_recorded(charge: Charge, payer_sequence: int) -> events_pb2.ChargeRe
         reference=charge.reference,
         milestone=charge.milestone,
         payer_organisation_id=charge.payer,
-        amount=_money(charge.gross),
-        net=_money(charge.net),
-        vat=_money(charge.vat),
+        amount=money(charge.gross),
+        net=money(charge.net),
+        vat=money(charge.vat),
         price_version=charge.price_version,
         occurred_at=wire.timestamp(charge.occurred_at),
         recorded_at=wire.timestamp(charge.recorded_at),
@@ -170,7 +171,7 @@ def _charge_recorded(charge: Charge, payer_sequence: int) -> events_pb2.ChargeRe
     )
 
 
-def _money(money: Money) -> type_pb2.Money:
+def money(money: Money) -> type_pb2.Money:
     return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)
 
 

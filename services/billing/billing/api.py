@@ -8,12 +8,10 @@ from kit import auth, wire
 from kit.database import Database
 from kit.grpc import SIGNED_IN, Authority
 from portolan.billing.v1 import billing_pb2, billing_pb2_grpc
-from portolan.type.v1 import type_pb2
 
 from billing import actions
 from billing.domain.charges import Charge
 from billing.domain.ledger import StatementLine
-from billing.domain.money import Money
 
 AUTHORITY: Authority = {
     "QuoteCharges": SIGNED_IN,
@@ -52,8 +50,8 @@ class BillingApi(billing_pb2_grpc.BillingServiceServicer):
             organisation_id=statement.organisation_id,
             period_start=wire.timestamp(statement.period_start),
             period_end=wire.timestamp(statement.period_end),
-            opening_balance=_money(statement.opening),
-            closing_balance=_money(statement.closing),
+            opening_balance=actions.money(statement.opening),
+            closing_balance=actions.money(statement.closing),
             lines=map(_line, statement.lines),
         )
 
@@ -79,9 +77,9 @@ def _charge(charge: Charge) -> billing_pb2.Charge:
         reference=charge.reference,
         milestone=charge.milestone,
         payer_organisation_id=charge.payer,
-        amount=_money(charge.gross),
-        net=_money(charge.net),
-        vat=_money(charge.vat),
+        amount=actions.money(charge.gross),
+        net=actions.money(charge.net),
+        vat=actions.money(charge.vat),
         vat_rate=format(charge.vat_rate, "f"),
         price_version=charge.price_version,
         occurred_at=wire.timestamp(charge.occurred_at),
@@ -96,10 +94,6 @@ def _line(line: StatementLine) -> billing_pb2.StatementLine:
         charge_id=line.posting.charge_id,
         reference=line.posting.reference,
         labels=line.posting.labels,
-        amount=_money(line.posting.amount),
-        balance=_money(line.balance),
+        amount=actions.money(line.posting.amount),
+        balance=actions.money(line.balance),
     )
-
-
-def _money(money: Money) -> type_pb2.Money:
-    return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)

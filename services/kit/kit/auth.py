@@ -29,6 +29,8 @@ FETCH_INTERVAL_S = 0.2
 UNKNOWN_KEYS_MAX = 1_000
 UNKNOWN_KEY_SECONDS = 60.0
 REVOCATIONS_POLL_S = 2.0
+# Longer than any token lives.
+REVOKED_KEPT_S = 3600.0
 SERVICE_TOKEN_SECONDS = 60
 SERVICE_PREFIX = "svc."
 
@@ -66,10 +68,6 @@ def caller() -> Principal:
     if principal is None:
         raise Unauthenticated("UNAUTHENTICATED")
     return principal
-
-
-def caller_or_none() -> Principal | None:
-    return _caller.get()
 
 
 def set_caller(principal: Principal | None) -> None:
@@ -122,6 +120,9 @@ class TokenVerifier:
         for one in revoked:
             self._revoked[one.subject] = max(one.revoked_at, self._revoked.get(one.subject, 0.0))
             self._sequence = max(self._sequence, one.sequence)
+        if revoked:
+            since = time.time() - REVOKED_KEPT_S
+            self._revoked = {subject: at for subject, at in self._revoked.items() if at > since}
 
     async def watch_revocations(self, source: RevocationSource, stop: asyncio.Event) -> None:
         """Polls every REVOCATIONS_POLL_S, so that a revoked client is refused within five seconds."""

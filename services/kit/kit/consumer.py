@@ -78,13 +78,13 @@ class Consumer:
     async def _poll(self, wait_s: float, stop: asyncio.Event) -> Sequence[Event]:
         polling = asyncio.ensure_future(self._subscription.poll(BATCH_EVENTS_MAX, wait_s))
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((polling, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if polling.done():
-            return polling.result()
-        polling.cancel()
-        await asyncio.gather(polling, return_exceptions=True)
-        return []
+        try:
+            await asyncio.wait((polling, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return polling.result() if polling.done() else []
+        finally:
+            polling.cancel()
+            stopping.cancel()
+            await asyncio.gather(polling, stopping, return_exceptions=True)
 
     async def _handle(self, events: Sequence[Event]) -> None:
         known = [event for event in events if self._decoder.hears(event)]

@@ -11,6 +11,8 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from portolan.type.v1 import type_pb2
 
+from kit import ids, telemetry
+
 DOMAIN = "portolan"
 
 
@@ -124,6 +126,13 @@ _BY_RPC_CODE: Mapping[grpc.StatusCode, tuple[type[PortolanError], str]] = {
     grpc.StatusCode.PERMISSION_DENIED: (Forbidden, "FORBIDDEN"),
     grpc.StatusCode.NOT_FOUND: (NotFound, "NOT_FOUND"),
 }
+
+
+def fault(event: str, error: Exception, **where: str) -> Internal:
+    """What a caller may know of our own fault: an id that the log explains."""
+    fault_id = ids.new_id()
+    telemetry.log().error(event, fault=fault_id, exc_info=error, **where)
+    return Internal("INTERNAL", fault_id)
 
 
 def http_status(error: PortolanError) -> int:

@@ -14,8 +14,8 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from kit import auth, errors, ids, telemetry, trace
-from kit.errors import Forbidden, Internal, PortolanError, Unauthenticated, Unavailable
+from kit import auth, errors, telemetry, trace
+from kit.errors import Forbidden, PortolanError, Unauthenticated, Unavailable
 
 ANYONE: frozenset[str] = frozenset({"anyone"})
 SIGNED_IN: frozenset[str] = frozenset({"signed_in"})
@@ -115,7 +115,7 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
                 raise
             except Exception as error:
                 code = "INTERNAL"
-                await context.abort_with_status(errors.to_status(_opaque(method, error)))
+                await context.abort_with_status(errors.to_status(errors.fault("call_failed", error, method=method)))
             finally:
                 took = time.perf_counter() - began
                 telemetry.CALL_SECONDS.labels(self._service, method.rpartition("/")[2], code).observe(took)
@@ -159,7 +159,7 @@ def _stream_handler(handler: Any, method: str, stopping: asyncio.Event) -> Any:
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
         except Exception as error:
-            await context.abort_with_status(errors.to_status(_opaque(method, error)))
+            await context.abort_with_status(errors.to_status(errors.fault("call_failed", error, method=method)))
 
     return grpc.stream_stream_rpc_method_handler(
         answer, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
@@ -182,13 +182,6 @@ async def _until(stopping: asyncio.Event, items: AsyncGenerator[Any, None]) -> A
         upcoming.cancel()
         await asyncio.gather(upcoming, return_exceptions=True)
         await items.aclose()
-
-
-def _opaque(method: str, error: Exception) -> Internal:
-    """What the caller may know of our fault: an id that the log explains."""
-    fault = ids.new_id()
-    telemetry.log().error("call_failed", method=method, fault=fault, exc_info=error)
-    return Internal("INTERNAL", fault)
 
 
 _SERVICE_CONFIG = json.dumps(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,13 +9,6 @@ from decimal import Decimal
 
 from billing.domain.money import Money
 from billing.domain.prices import Price
-
-IDENTIFIER = re.compile(r"[\x21-\x7e]{1,100}")
-
-
-def is_identifier(text: str) -> bool:
-    """Whether it could name anything at all; what cannot is simply not found."""
-    return bool(IDENTIFIER.fullmatch(text))
 
 
 @dataclass(frozen=True)

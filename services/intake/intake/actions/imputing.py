@@ -176,7 +176,7 @@ async def _give_back(
     await ledgers.save_line(tx, title.document.id, changed)
     await ledgers.book(tx, title.document.id, entries, imputation.id, caller.subject, now)
     moves = release_moves(title.document, rulebooks.kind(title.document), title.lines) if was_consumed else []
-    said = [facts.title_released(title.document, imputation, changed, now)]
+    said = [facts.title_released(title.document, imputation, changed, now)] if was_consumed else []
     await _move(tx, rulebooks, title.document, moves, _item("released", cancelled, caller, now, reason), said)
     return cancelled
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit import ids, telemetry, trace, wire
+from kit import telemetry, trace, wire
 from kit.database import Database
-from kit.errors import Internal, Invalid, PortolanError, Unavailable
+from kit.errors import Invalid, PortolanError, Unavailable, fault
 from kit.outbox import OutboxEntry
 from portolan.intake.v1 import events_pb2
 
@@ -105,7 +105,7 @@ class Register:
             _give(batch, [error] * len(batch))
         except Exception as error:
             if len(batch) == 1:
-                _give(batch, [_fault(error)])
+                _give(batch, [fault("submission_failed", error)])
                 return
             metrics.BATCH_FALLBACKS_TOTAL.inc()
             telemetry.log().warning("batch_falls_back", documents=len(batch), reason=repr(error))
@@ -223,9 +223,3 @@ def _give(batch: Sequence[Waiting], answers: Sequence[Answer | PortolanError]) -
             waiter.set_exception(answer)
         else:
             waiter.set_result(answer)
-
-
-def _fault(error: Exception) -> Internal:
-    fault = ids.new_id()
-    telemetry.log().error("submission_failed", fault=fault, exc_info=error)
-    return Internal("INTERNAL", fault)

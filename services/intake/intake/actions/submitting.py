@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kit import clock, ids, telemetry, trace
+from kit import clock, ids, trace
 from kit.auth import Principal, TokenVerifier
-from kit.errors import Forbidden, Internal, Invalid, PortolanError, Unavailable, Violation
+from kit.errors import Forbidden, Invalid, PortolanError, Unavailable, Violation, fault
 
 from intake.actions import metrics
 from intake.actions.directory import Directory
@@ -137,7 +137,7 @@ class SubmissionDesk:
         except PortolanError as error:
             return error
         except Exception as error:
-            return _fault(error)
+            return fault("judgement_failed", error)
 
     def _judged(self, opened: Opened, asked: Envelope, filing: Filing) -> Draft:
         now = clock.now()
@@ -187,12 +187,6 @@ def _valid(book: Rulebook, document_type: str, candidate: Candidate) -> Judgemen
     if not judgement.is_valid:
         raise Invalid("INVALID_DOCUMENT", violations=judgement.violations)
     return judgement
-
-
-def _fault(error: Exception) -> Internal:
-    fault = ids.new_id()
-    telemetry.log().error("judgement_failed", fault=fault, exc_info=error)
-    return Internal("INTERNAL", fault)
 
 
 def _word(outcome: Outcome) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 
-from kit import errors, ids, telemetry
-from kit.errors import Internal, PortolanError
+from kit import errors
+from kit.errors import PortolanError, fault
 from portolan.intake.v1 import intake_pb2 as pb
 
 from intake.actions.register import Answer
@@ -57,8 +57,10 @@ async def answer(desk: SubmissionDesk, request: pb.SubmitDocumentsRequest) -> pb
     ]
     try:
         outcomes = await desk.submit(submissions)
+    except PortolanError as error:
+        outcomes = [error] * len(submissions)
     except Exception as error:
-        outcomes = [_fault(error)] * len(submissions)
+        outcomes = [fault("submissions_failed", error)] * len(submissions)
     return pb.SubmitDocumentsResponse(batch=request.batch, answers=[_answer(outcome) for outcome in outcomes])
 
 
@@ -71,11 +73,3 @@ def _answer(outcome: Outcome) -> pb.SubmissionAnswer:
             replayed=outcome.replayed,
         )
     return pb.SubmissionAnswer(problem=errors.to_problem(outcome))
-
-
-def _fault(error: Exception) -> PortolanError:
-    if isinstance(error, PortolanError):
-        return error
-    fault = ids.new_id()
-    telemetry.log().error("submissions_failed", fault=fault, exc_info=error)
-    return Internal("INTERNAL", fault)

@@ -3,7 +3,6 @@
 import re
 
 DIGITS_LEAST = 7
-REFERENCE_CHARS_MAX = 40
 
 _FORM = re.compile(r"[A-Z0-9]{1,10}-[0-9]{4}-[0-9]{7,15}-[0-9]")
 

@@ -6,9 +6,9 @@ from kit import clock, pages
 from kit.auth import Principal
 from kit.database import Database
 from kit.errors import NotFound
+from kit.ids import is_identifier
 
 from notifications.domain.deliveries import Delivery
-from notifications.domain.facts import is_identifier
 from notifications.store import deliveries as store
 
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-IDENTIFIER = re.compile(r"[\x21-\x7e]{1,100}")
 DOCUMENT_SUBMITTED = "portolan.intake.v1.DocumentSubmitted"
 
 # The names under which events speak of whom a rule calls owner and submitter.
 OWNER_FIELDS = ("owner_organisation_id", "principal_organisation_id", "payer_organisation_id", "organisation_id")
 SUBMITTER_FIELDS = ("submitter_organisation_id", "agent_organisation_id")
-
-
-def is_identifier(text: str) -> bool:
-    """Whether it could name anything at all; what cannot is simply not found."""
-    return bool(IDENTIFIER.fullmatch(text))
 
 
 @dataclass(frozen=True)
