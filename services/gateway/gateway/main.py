@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from gateway import openapi
 from gateway.app import create_app
 from gateway.contract import Contract
+from gateway.patience import PatientProtocol
 from gateway.rates import Rates
 from gateway.routes import OPERATIONS
 from gateway.settings import GatewaySettings
@@ -88,7 +89,7 @@ def _configuration(app: ASGIApp, settings: GatewaySettings) -> uvicorn.Config:
         host=settings.http_host,
         port=settings.http_port,
         loop="none",
-        http="httptools",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
