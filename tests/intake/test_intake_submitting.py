@@ -2,19 +2,25 @@
 
 import asyncio
 import json
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from intake.actions import register as register_module
 from intake.actions.hearing import Happening
 from intake.actions.register import Answer
 from intake.actions.submitting import Outcome
 from intake.domain.documents import Item
+from intake.domain.parties import Filing, Profile
 from intake.domain.references import is_reference
+from intake.domain.rulebook import Candidate, Rulebook
 from intake.store import submissions
 from kit import clock
 from kit.errors import Forbidden, Invalid, Malformed, PortolanError, TooLarge, Unauthenticated, Unavailable
 from kit.testing import a_principal
+from packs.model import Rate
 
 from tests.intake.builders import BROKER, IMPORTER, TITLE, Window, a_body, a_stranger, the_importer, the_pack
 
@@ -305,6 +311,8 @@ async def test_simulation_judges_and_stores_nothing(window: Window) -> None:
     facts = json.loads(good.facts_json)
     assert facts["owner_attributes"] == ["OEA"]
     assert facts["type"] == TITLE
+    # A name of its own made every simulation a ticket: one in so many planned the red channel by chance.
+    assert not facts["document_id"]
     bad = await window.desk.simulate(by, json.dumps({"type": TITLE, "body": {}}).encode())
     assert bad.errors
     unknown = await window.desk.simulate(by, json.dumps({"type": "no.such", "body": {}}).encode())
@@ -312,6 +320,24 @@ async def test_simulation_judges_and_stores_nothing(window: Window) -> None:
     misshapen = await window.desk.simulate(by, b'{"body": {}}')
     assert [error.pointer for error in misshapen.errors] == ["/type"]
     assert await window.count("select count(*) from documents") == 0
+
+
+def test_the_rate_is_that_of_the_day_it_is_where_the_country_is() -> None:
+    """Around midnight the day was another one in UTC, and the day's new rate came an hour late."""
+    pack = the_pack()
+    body = a_body()
+    today = date(2026, 6, 2)
+    dearer = pack.rate_on(body["total"]["currency"], today)
+    assert dearer is not None
+    rate = Rate(currency=body["total"]["currency"], per_unit=2 * dearer, effective_from=today)
+    rules = Rulebook(msgspec.structs.replace(pack, rates=(*pack.rates, rate))).rules(TITLE, "en")
+
+    def value(day: date) -> int:
+        moment = datetime.combine(day, time(0, 10), ZoneInfo(pack.timezone)).astimezone(UTC)
+        judged = rules.judge(Candidate("", body, Filing(Profile("o"), "o", "s"), moment, "en"))
+        return int(judged.facts["national_value_minor"])
+
+    assert value(today) == pytest.approx(2 * value(today - timedelta(days=1)), abs=1)
 
 
 async def test_own_filings_survive_a_while_without_identity(window: Window) -> None:

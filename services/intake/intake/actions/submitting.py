@@ -92,7 +92,7 @@ class SubmissionDesk:
             return Simulation(misshapen.violations, "", "", b"", book.pack.version)
         owner = asked.on_behalf_of or caller.organisation_id
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
-        candidate = Candidate(ids.new_id(), asked.body, filing, clock.now(), caller.language)
+        candidate = Candidate("", asked.body, filing, clock.now(), caller.language)
         judgement = book.rules(asked.type, caller.language).judge(candidate)
         return Simulation(judgement.violations, asked.type, owner, judgement.facts_json, book.pack.version)
 

@@ -44,7 +44,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A submission on its way to be judged."""
+    """A submission on its way to be judged. `document_id` is empty in a simulation, which draws no lots."""
 
     document_id: str
     body: Mapping[str, Any]
@@ -96,6 +96,7 @@ class TypeRules:
         self._shape = Shape(kind.schema)
         self._formulas = Formulas(pack, kind)
         self._table = DecisionTable.of(pack)
+        self._zone = ZoneInfo(pack.timezone)
         self._day = DayRates(pack)
 
     def judge(self, candidate: Candidate) -> Judgement:
@@ -104,7 +105,7 @@ class TypeRules:
         if faults:
             return Judgement(faults, {})
         lines, faults = title_lines(self.kind, candidate.body, language)
-        derived, held = self._formulas.evaluate(candidate.body, self._day.on(candidate.submitted_at.date()).per_unit)
+        derived, held = self._formulas.evaluate(candidate.body, self._rates(candidate.submitted_at).per_unit)
         faults += [
             Violation(BODY + check.pointer, check.id, self._pack.label(check.messages, language))
             for check in self.kind.checks
@@ -142,8 +143,12 @@ class TypeRules:
         amount, currency = derived.get("amount_minor"), derived.get("currency")
         if not isinstance(amount, int) or not isinstance(currency, str):
             return None
-        factor = self._day.on(moment.date()).national_factor(currency)
+        factor = self._rates(moment).national_factor(currency)
         return None if factor is None else int((amount * factor).quantize(Decimal(1), ROUND_HALF_UP))
+
+    def _rates(self, moment: datetime) -> DayRates:
+        """Of the day it is where the country is."""
+        return self._day.on(moment.astimezone(self._zone).date())
 
 
 class DayRates:
