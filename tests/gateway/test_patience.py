@@ -1,6 +1,7 @@
-"""Clients that begin a request and never end it do not keep their connection."""
+"""Clients that begin a request and never end it do not keep their connection; what is no HTTP is a problem."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -50,3 +51,16 @@ async def test_a_connection_in_use_stays_open_and_is_closed_at_half_a_second_req
     writer.write(HEAD + b"\r\n" + HEAD)
     assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
     assert await is_closed(reader)
+
+
+@pytest.mark.parametrize("sent", [b"BREW / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", HEAD + b"no colon\r\n\r\n"])
+async def test_what_is_no_http_is_refused_as_everything_is(connection: Connection, sent: bytes) -> None:
+    reader, writer = connection
+    writer.write(sent)
+    async with asyncio.timeout(IN_TIME_S):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in head
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (400, "MALFORMED")
+    assert problem["trace_id"]
