@@ -70,6 +70,7 @@ def demo(
 ) -> None:
     """Play the pack's golden cases over public HTTP; fails when one ends otherwise than expected."""
     known = desk.demo(places.home(home), base_url)
+    desk.greet(known.base_url)
     console = Console(stderr=as_json)
     results = []
     for case in golden_cases(places.pack(pack)):
@@ -180,7 +181,7 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        Console(stderr=True).print(f"[red]{type(error).__name__}:[/] {error}", highlight=False, markup=True)
+        show.refusal(Console(stderr=True), error)
         sys.exit(FAILED)
 
 

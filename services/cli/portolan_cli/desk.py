@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from portolan_cli import demo_file, memory
-from portolan_cli.client import Credentials, Portolan
+from portolan_cli.client import Credentials, Portolan, Problem, Unreachable
 from portolan_cli.demo_file import Demo, NoSuchActor
 from portolan_cli.embedded import run_file
 
 KEY_CHARS = 32
+# Long enough for a gateway that is just starting again.
+GREETING_S = 3.0
 NAMES = ("key", "organisation_key", "kind", "agency_code", "client_id")
 
 
@@ -44,7 +46,12 @@ class Desk:
         return answer
 
     def timeline(self, reference: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._portolan.get(f"/v1/documents/{reference}/timeline", self._by)
+        try:
+            answer: dict[str, Any] = self._portolan.get(f"/v1/documents/{reference}/timeline", self._by)
+        except Problem as problem:
+            if problem.code == "NOT_FOUND":
+                raise NotHere(f"there is no document {reference}, or it is not for this actor to see") from problem
+            raise
         return answer
 
     def _organisation_id(self, name: str) -> str:
@@ -57,8 +64,11 @@ class Desk:
 def open_desk(home: Path, base_url: str, by: str) -> Desk:
     client_id, colon, secret = by.partition(":")
     if colon:
-        return Desk(Portolan(base_url or _running_url(home)), Credentials(client_id, secret), None)
+        base_url = base_url or _running_url(home)
+        greet(base_url)
+        return Desk(Portolan(base_url), Credentials(client_id, secret), None)
     known = demo(home, base_url)
+    greet(known.base_url)
     return Desk(Portolan(known.base_url), _credentials(known, by), known)
 
 
@@ -69,6 +79,15 @@ def demo(home: Path, base_url: str) -> Demo:
     known = demo_file.read(demo_file.path(home))
     running = run_file.read(home)
     return replace(known, base_url=base_url or (running["base_url"] if running else known.base_url))
+
+
+def greet(base_url: str) -> None:
+    """Where nothing runs is said at once, not when the patience for a service that starts again has ended."""
+    try:
+        with Portolan(base_url, patience_s=GREETING_S) as portolan:
+            portolan.get("/v1/document-types")
+    except Unreachable as error:
+        raise NotHere(f"nobody answers at {base_url}: start `make run` in another terminal") from error
 
 
 def request(file: Path, document_type: str) -> dict[str, Any]:
@@ -120,7 +139,8 @@ def _credentials(known: Demo, name: str) -> Credentials:
         for client in known.clients:
             if client.get(member) == name:
                 return Credentials(client["client_id"], client["client_secret"])
-    raise NoSuchActor(f"nobody in demo.json is called {name}")
+    called = sorted({client["kind"] for client in known.clients} | {client["key"] for client in known.clients})
+    raise NoSuchActor(f"nobody in demo.json is called {name}; there are {', '.join(called)}")
 
 
 def _derived_key(request: dict[str, Any]) -> str:

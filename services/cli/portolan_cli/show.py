@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from portolan_cli.client import Problem
 from portolan_cli.golden import Play
 from portolan_cli.golden.runner import StepResult
 
@@ -18,7 +19,7 @@ DAY, TIME = slice(0, 10), slice(11, 19)
 def timeline(console: Console, content: Mapping[str, Any]) -> None:
     """Plain columns, so that a narrow terminal or a file loses nothing."""
     began = f"  [dim]{content['items'][0]['at'][DAY]} UTC[/]" if content["items"] else ""
-    head = f"  {content['reference']}  [bold]{content['state']}[/]{_holder(content.get('holder'))}{began}"
+    head = f"  {content['reference']}  [bold]{content['state']}[/]{began}{_holder(content.get('holder'))}"
     for line in (head, *map(_line, content["items"])):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -27,7 +28,7 @@ def _holder(holder: Mapping[str, Any] | None) -> str:
     if not holder:
         return ""
     due = f", due {_moment(holder['due_at'])}" if holder.get("due_at") else ""
-    return f"  held by {escape(holder['agency'])} since {_moment(holder['since'])}{due}"
+    return f"\n    held by {escape(holder['agency'])} since {_moment(holder['since'])}{due}"
 
 
 def _line(item: Mapping[str, Any]) -> str:
@@ -72,6 +73,13 @@ def play_as_json(result: Play) -> dict[str, Any]:
         },
         "timelines": dict(result.timelines),
     }
+
+
+def refusal(console: Console, error: Exception) -> None:
+    console.print(f"[red]error:[/] {escape(str(error))}", highlight=False)
+    for one in error.content.get("errors", ()) if isinstance(error, Problem) else ():
+        where = f"{escape(one.get('pointer', ''))}  [bold]{escape(one.get('code', ''))}[/]"
+        console.print(f"  {where}  {escape(one.get('message', ''))}", highlight=False, soft_wrap=True)
 
 
 def status(described: Mapping[str, Any]) -> Table:
