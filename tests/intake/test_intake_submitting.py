@@ -15,7 +15,7 @@ from intake.actions.submitting import Outcome
 from intake.domain.documents import Item
 from intake.domain.parties import Filing, Profile
 from intake.domain.references import is_reference
-from intake.domain.rulebook import Candidate, Rulebook
+from intake.domain.rulebook import Candidate, Rulebook, Rulebooks
 from intake.store import submissions
 from kit import clock
 from kit.errors import Forbidden, Invalid, Malformed, PortolanError, TooLarge, Unauthenticated, Unavailable
@@ -320,6 +320,12 @@ async def test_simulation_judges_and_stores_nothing(window: Window) -> None:
     misshapen = await window.desk.simulate(by, b'{"body": {}}')
     assert [error.pointer for error in misshapen.errors] == ["/type"]
     assert await window.count("select count(*) from documents") == 0
+
+
+def test_before_a_pack_is_loaded_nothing_is_refused_for_good() -> None:
+    """A submission in the moment before the seed was answered 404."""
+    with pytest.raises(Unavailable, match="PACK_NOT_LOADED"):
+        Rulebooks().in_force(clock.now())
 
 
 def test_the_rate_is_that_of_the_day_it_is_where_the_country_is() -> None:

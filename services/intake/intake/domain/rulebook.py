@@ -195,11 +195,11 @@ class Rulebooks:
         )
 
     def in_force(self, moment: datetime) -> Rulebook:
-        """Raises NotFound when no pack is loaded for this day."""
+        """Raises Unavailable while no pack is loaded for this day: nothing is refused for want of rules."""
         for book in self._newest_first:
             if book.pack.effective_from <= moment.astimezone(book.timezone).date():
                 return book
-        raise NotFound("NOT_FOUND", "no country pack is in force")
+        raise Unavailable("PACK_NOT_LOADED", "no country pack is in force here yet")
 
     def of(self, document: Document) -> Rulebook:
         """The one a document was born under. Raises Unavailable while another process knows it and this one not."""

@@ -123,16 +123,24 @@ class PostgresSubscription:
         if self._connection is not None:
             return self._connection
         connection: Tx = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+        try:
+            if await self._takes_lock(connection):
+                self._connection = connection
+        finally:
+            if self._connection is None:
+                await connection.close()
+        if self._connection is None:
+            await asyncio.sleep(min(wait_s, LOCK_RETRY_S))
+        return self._connection
+
+    async def _takes_lock(self, connection: Tx) -> bool:
         cursor = await connection.execute("select pg_try_advisory_lock(hashtext(%s))", [f"group:{self._group}"])
         row = await cursor.fetchone()
         if not (row and row[0]):
-            await connection.close()
-            await asyncio.sleep(min(wait_s, LOCK_RETRY_S))
-            return None
+            return False
         await connection.execute(f"listen {CHANNEL}")
         await connection.execute("set synchronous_commit = off")  # a lost place is only read again
-        self._connection = connection
-        return connection
+        return True
 
     async def _read(self, connection: Tx, events_max: int) -> Sequence[Event]:
         cursor = await connection.cursor(row_factory=tuple_row).execute(
