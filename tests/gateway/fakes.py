@@ -35,6 +35,8 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         self.stored: dict[str, tuple[bytes, bytes]] = {}
         self.breaks = 0
         self.pause_s = 0.0
+        self.timeline = 2
+        self.goes_on = False
         self.refusal: errors.PortolanError | None = None
         self.withdrawn: list[intake_pb2.WithdrawDocumentRequest] = []
         self.heard: list[intake_pb2.Submission] = []
@@ -101,6 +103,20 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     async def GetTimeline(self, request: Any, context: Any) -> Any:
         shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED", "holder": None, "items": []}
         return intake_pb2.GetTimelineResponse(timeline_json=encoded(shown))
+
+    async def WaitTimeline(self, request: Any, context: Any) -> Any:
+        """`timeline` is how many items there are; unless it `goes_on`, who asks for more may not see it any more."""
+        self._may_refuse()
+        if request.wait_ms and not self.goes_on and self.timeline <= request.after_seq:
+            raise errors.NotFound("NOT_FOUND")
+        until = asyncio.get_running_loop().time() + request.wait_ms / 1000
+        while asyncio.get_running_loop().time() < until:
+            if self.timeline > request.after_seq:
+                break
+            await asyncio.sleep(0.01)
+        found = range(request.after_seq + 1, self.timeline + 1)
+        items = [intake_pb2.TimelineItem(seq=seq, item_json=encoded({"seq": seq})) for seq in found]
+        return intake_pb2.WaitTimelineResponse(items=items)
 
     async def GetReceipt(self, request: Any, context: Any) -> Any:
         return intake_pb2.GetReceiptResponse(receipt_json=encoded({"receipt": {}, "signature": {}, "body": {}}))

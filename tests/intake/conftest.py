@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from intake.actions.following import TimelineWatch
 from intake.main import api_server
 from intake.settings import Settings
 from kit.auth import Principal
@@ -44,9 +45,12 @@ class Face:
 @pytest.fixture
 async def face(window: Window) -> AsyncIterator[Face]:
     settings = Settings(service_secret=SECRET, grpc_port=0)
-    server = api_server(settings, window.db, window.rulebooks, window.verifier, window.directory, window.register)
+    watch = TimelineWatch(window.db)
+    server = api_server(
+        settings, window.db, window.rulebooks, window.verifier, window.directory, window.register, watch
+    )
     stop = asyncio.Event()
-    running = asyncio.create_task(server.run(stop))
+    running = asyncio.gather(server.run(stop), watch.run(stop))
     async with channel(f"127.0.0.1:{server.port}") as opened:
         yield Face(window, opened)
     stop.set()

@@ -127,6 +127,7 @@ REQUESTS: dict[str, Any] = {
     "ListDocuments": pb.ListDocumentsRequest(),
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),
+    "WaitTimeline": pb.WaitTimelineRequest(id="x"),
     "GetReceipt": pb.GetReceiptRequest(id="x"),
     "GetLedger": pb.GetLedgerRequest(id="x"),
     "ImputeTitle": pb.ImputeTitleRequest(id="x"),

@@ -45,7 +45,7 @@ VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
     **dict.fromkeys(
         (
-            *("get_document", "get_timeline", "get_receipt", "get_ledger", "withdraw_document"),
+            *("get_document", "get_timeline", "follow_timeline", "get_receipt", "get_ledger", "withdraw_document"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             "get_organisation",
         ),

@@ -56,6 +56,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "list_documents": Authority(SIGNED_IN, DOCUMENT),
     "get_document": Authority(SIGNED_IN, DOCUMENT),
     "get_timeline": Authority(SIGNED_IN, DOCUMENT),
+    "follow_timeline": Authority(SIGNED_IN, DOCUMENT + "; judged again while the stream lasts"),
     "get_receipt": Authority(SIGNED_IN, DOCUMENT),
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
     "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),

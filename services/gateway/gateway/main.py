@@ -20,6 +20,7 @@ from gateway.patience import PatientProtocol
 from gateway.rates import Rates
 from gateway.routes import OPERATIONS
 from gateway.settings import GatewaySettings
+from gateway.streams import Streams
 from gateway.submissions import Submissions
 from gateway.upstreams import Upstreams
 from gateway.wiring import Wiring
@@ -65,6 +66,7 @@ def wire(settings: GatewaySettings) -> Wiring:
         rates=Rates(settings),
         submissions=Submissions(upstreams.open_submissions, settings),
         contract=Contract(upstreams, partial(openapi.build, OPERATIONS)),
+        streams=Streams(settings),
     )
 
 
@@ -77,6 +79,7 @@ async def _serve_http(app: ASGIApp, wiring: Wiring, stop: asyncio.Event) -> None
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     wiring.standing.is_serving = False
     stopping.cancel()
+    wiring.streams.leaving.set()
     if not running.done():
         await asyncio.sleep(wiring.settings.drain_s)
         server.should_exit = True

@@ -15,6 +15,11 @@ class GatewaySettings(ServiceSettings):
     requests_in_flight_max: int = 4096
     drain_s: float = 0.5
 
+    # Streams of server-sent events; clients come again by themselves when one ends.
+    streams_max: int = 128
+    streams_per_client_max: int = 8
+    stream_life_s: float = 900.0
+
     coalesced_documents_max: int = 128
     coalesce_linger_ms: float = 3.0
     coalesced_messages_in_flight_max: int = 8

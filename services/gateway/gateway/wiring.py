@@ -9,6 +9,7 @@ from kit.auth import TokenVerifier
 from gateway.contract import Contract
 from gateway.rates import Rates
 from gateway.settings import GatewaySettings
+from gateway.streams import Streams
 from gateway.submissions import Submissions
 from gateway.upstreams import Upstreams
 
@@ -28,4 +29,5 @@ class Wiring:
     rates: Rates
     submissions: Submissions
     contract: Contract
+    streams: Streams
     standing: Standing = field(default_factory=Standing)

@@ -15,6 +15,7 @@ from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
 from intake.actions import catalogue, keys
 from intake.actions.directory import Directory
+from intake.actions.following import TimelineWatch
 from intake.actions.register import Register
 from intake.actions.submitting import SubmissionDesk
 from intake.api import AUTHORITY, IntakeApi
@@ -54,10 +55,13 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         identity = channel(settings.identity_target)
         directory = Directory(identity_pb2_grpc.IdentityServiceStub(identity), lambda: own_token(settings, SERVICE))
         remote = RemoteVerifier(settings)
-        server = api_server(settings, db, rulebooks, remote.verifier, directory, register)
+        watch = TimelineWatch(db)
+        server = api_server(settings, db, rulebooks, remote.verifier, directory, register, watch)
         register.open()
         try:
-            await asyncio.gather(server.run(stop), remote.watch(stop), catalogue.watch(db, rulebooks, stop))
+            await asyncio.gather(
+                server.run(stop), watch.run(stop), remote.watch(stop), catalogue.watch(db, rulebooks, stop)
+            )
         finally:
             await register.close()
             await remote.close()
@@ -73,10 +77,11 @@ def api_server(
     verifier: TokenVerifier,
     directory: Directory,
     register: Register,
+    watch: TimelineWatch,
 ) -> Server:
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
-    api = IntakeApi(db, rulebooks, directory, desk)
+    api = IntakeApi(db, rulebooks, directory, desk, watch)
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server
 

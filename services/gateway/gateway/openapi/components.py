@@ -27,6 +27,7 @@ PARAMETERS = {
     "Idempotency-Key": ("The same key is the same deed, whatever happens on the way.", "^[!-~]{1,200}$"),
     "If-Match": ("The ETag that the decision to change was made on.", r'^("[^"]*"|\*)$'),
     "If-None-Match": ("The ETag already known.", None),
+    "Last-Event-ID": ("The id of the last event that was received.", "^[0-9]{1,9}$"),
 }
 HEADERS = {
     "Location": {"description": "Where it can be read.", "required": True, "schema": {"type": "string"}},

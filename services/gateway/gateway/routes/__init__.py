@@ -15,6 +15,7 @@ from gateway.routes import (
     sign_in,
     simulation,
     tasks,
+    timeline_stream,
     titles,
 )
 
@@ -23,6 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *keys.OPERATIONS,
     *document_types.OPERATIONS,
     *documents.OPERATIONS,
+    *timeline_stream.OPERATIONS,
     *simulation.OPERATIONS,
     *batch.OPERATIONS,
     *titles.OPERATIONS,

@@ -6,13 +6,14 @@ from typing import Any
 
 from kit.auth import caller
 from kit.database import Database
-from kit.grpc import ANYONE, SIGNED_IN
+from kit.grpc import ANYONE, SIGNED_IN, remaining_s
 from portolan.intake.v1 import intake_pb2 as pb
 from portolan.intake.v1 import intake_pb2_grpc
 from portolan.type.v1 import type_pb2
 
-from intake.actions import catalogue, imputing, keys, reading, withdrawing
+from intake.actions import catalogue, following, imputing, keys, reading, withdrawing
 from intake.actions.directory import Directory
+from intake.actions.following import TimelineWatch
 from intake.actions.submitting import DECLARANT, SubmissionDesk
 from intake.api import stream
 from intake.domain.rulebook import Rulebooks
@@ -20,6 +21,8 @@ from intake.store.documents import Filter
 
 CUSTOMS = frozenset({"customs_officer"})
 DECLARANTS = frozenset({DECLARANT})
+# Of a waiting call's time, what is kept for answering it.
+ANSWER_S = 0.5
 
 AUTHORITY = {
     # A stream outlives any token: every submission carries its own, verified with it.
@@ -29,6 +32,7 @@ AUTHORITY = {
     "ListDocuments": SIGNED_IN,
     "WithdrawDocument": DECLARANTS,
     "GetTimeline": SIGNED_IN,
+    "WaitTimeline": SIGNED_IN,
     "GetReceipt": SIGNED_IN,
     "GetLedger": SIGNED_IN,
     "ImputeTitle": CUSTOMS,
@@ -41,11 +45,14 @@ AUTHORITY = {
 
 
 class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
-    def __init__(self, db: Database, rulebooks: Rulebooks, directory: Directory, desk: SubmissionDesk) -> None:
+    def __init__(
+        self, db: Database, rulebooks: Rulebooks, directory: Directory, desk: SubmissionDesk, watch: TimelineWatch
+    ) -> None:
         self._db = db
         self._rulebooks = rulebooks
         self._directory = directory
         self._desk = desk
+        self._watch = watch
 
     def SubmitDocuments(self, request_iterator: stream.Requests, context: Any) -> stream.Responses:
         return stream.answer_all(self._desk, request_iterator)
@@ -78,6 +85,11 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
         return pb.GetTimelineResponse(timeline_json=await reading.timeline(self._db, caller(), request.id))
+
+    async def WaitTimeline(self, request: pb.WaitTimelineRequest, context: Any) -> pb.WaitTimelineResponse:
+        wait_s = min(request.wait_ms / 1000, remaining_s(following.WAIT_S_MAX) - ANSWER_S)
+        found = await following.follow(self._db, self._watch, caller(), request.id, request.after_seq, wait_s)
+        return pb.WaitTimelineResponse(items=[pb.TimelineItem(seq=seq, item_json=item) for seq, item in found])
 
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> pb.GetReceiptResponse:
         return pb.GetReceiptResponse(receipt_json=await reading.receipt(self._db, caller(), request.id))

@@ -77,6 +77,10 @@ def timeline_json(document: Document, holder: Holder | None, items: Iterable[Ite
     )
 
 
+def item_json(seq: int, item: Item) -> bytes:
+    return msgspec.json.encode(_item(seq, item))
+
+
 def imputation_json(imputation: Imputation) -> bytes:
     return msgspec.json.encode(
         {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kit.database import Tx
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from intake.domain.documents import Item
 from intake.domain.representation import Holder
@@ -37,6 +37,28 @@ async def items(tx: Tx, document_id: str) -> Sequence[Item]:
         [document_id, ITEMS_MAX],
     )
     return await cursor.fetchall()
+
+
+async def items_after(tx: Tx, document_id: str, seq: int, limit: int) -> Sequence[Item]:
+    cursor = await tx.cursor(row_factory=class_row(Item)).execute(
+        """
+        select kind, at, actor, event, from_state, to_state, agency, step, due_at, reason_code, detail
+        from timeline_items
+        where document_id = %s and seq > %s
+        order by seq
+        limit %s
+        """,
+        [document_id, seq, limit],
+    )
+    return await cursor.fetchall()
+
+
+async def counts(tx: Tx, document_ids: Sequence[str]) -> dict[str, int]:
+    """How many items each of these documents has by now."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        "select document_id::text, items from documents where document_id = any(%s::uuid[])", [list(document_ids)]
+    )
+    return dict(await cursor.fetchall())
 
 
 async def holder(tx: Tx, document_id: str) -> Holder | None:

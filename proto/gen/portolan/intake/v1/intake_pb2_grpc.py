@@ -66,6 +66,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineResponse.FromString,
                 _registered_method=True)
+        self.WaitTimeline = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/WaitTimeline',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WaitTimelineRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WaitTimelineResponse.FromString,
+                _registered_method=True)
         self.GetReceipt = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetReceipt',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptRequest.SerializeToString,
@@ -152,6 +157,13 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WaitTimeline(self, request, context):
+        """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReceipt(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -234,6 +246,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.GetTimeline,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineResponse.SerializeToString,
+            ),
+            'WaitTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.WaitTimeline,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WaitTimelineRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WaitTimelineResponse.SerializeToString,
             ),
             'GetReceipt': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReceipt,
@@ -440,6 +457,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/GetTimeline',
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WaitTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/WaitTimeline',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.WaitTimelineRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.WaitTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

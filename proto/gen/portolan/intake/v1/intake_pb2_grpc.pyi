@@ -45,6 +45,8 @@ class IntakeServiceStub:
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentsRequest, _intake_pb2.ListDocumentsResponse]
     WithdrawDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WithdrawDocumentRequest, _intake_pb2.WithdrawDocumentResponse]
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]
+    WaitTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]
+    """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]
     GetLedger: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]
     ImputeTitle: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]
@@ -73,6 +75,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     ListDocuments: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentsRequest, _intake_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     WithdrawDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.WithdrawDocumentRequest, _intake_pb2.WithdrawDocumentResponse]  # type: ignore[assignment]
     GetTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    WaitTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]  # type: ignore[assignment]
+    """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]  # type: ignore[assignment]
     GetLedger: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]  # type: ignore[assignment]
     ImputeTitle: _aio.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]  # type: ignore[assignment]
@@ -134,6 +138,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.GetTimelineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.GetTimelineResponse, _abc.Awaitable[_intake_pb2.GetTimelineResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def WaitTimeline(
+        self,
+        request: _intake_pb2.WaitTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.WaitTimelineResponse, _abc.Awaitable[_intake_pb2.WaitTimelineResponse]]:
+        """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
 
     @_abc_1.abstractmethod
     def GetReceipt(
