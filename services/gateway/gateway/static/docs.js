@@ -75,7 +75,8 @@ function drawOperation(path, method, operation) {
 }
 
 function draw(contract) {
-  byId("summary").textContent = `${contract.info.summary}. ${contract.info.description}`;
+  const parts = `${contract.info.summary}. ${contract.info.description}`.split("`");
+  byId("summary").replaceChildren(...parts.map((part, place) => (place % 2 ? make("code", part) : part)));
   const main = byId("operations");
   main.textContent = "";
   const all = Object.entries(contract.paths).flatMap(([path, item]) =>
@@ -92,6 +93,11 @@ function draw(contract) {
   }
   byId("schemas").append(...Object.entries(contract.components.schemas).map(([name, schema]) =>
     folded(name, make("pre", json(schema)))));
+  // What the address points at was not there yet when the page was.
+  const target = byId(location.hash.slice(1));
+  const around = target?.closest("details");
+  if (around) around.open = true;
+  target?.scrollIntoView();
 }
 
 byId("find").addEventListener("input", (event) => {
