@@ -179,8 +179,8 @@ async def test_limits_by_caller_say_when_to_come_again(mint: TokenMint) -> None:
 async def test_large_documents_that_wait_together_do_not_break_the_stream(house: House) -> None:
     """One message over gRPC's limit ended the stream, and with it everybody's submission, again and again."""
     house.services.intake.pause_s = 0.05
-    large = b'{"type":"paper.a","body":{"text":"' + b"x" * 900_000 + b'"}}'
-    large_ones = [house.submit(f"large-{number}", large) for number in range(20)]
+    large = b'{"type":"paper.a","body":{"text":"' + b"x" * 240_000 + b'"}}'
+    large_ones = [house.submit(f"large-{number}", large) for number in range(75)]
     answers = await asyncio.gather(*large_ones, *(house.submit(f"k-{number}") for number in range(5)))
     assert {answer.status_code for answer in answers} == {201}
 

@@ -16,7 +16,7 @@ from gateway.wiring import Wiring
 
 PATH = "/v1/documents"
 METHOD = "POST"
-DOCUMENT_BYTES_MAX = 1024 * 1024
+DOCUMENT_BYTES_MAX = 256 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 
 
