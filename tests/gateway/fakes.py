@@ -100,6 +100,10 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         document = encoded(a_document(request.id, state="WITHDRAWN"))
         return intake_pb2.WithdrawDocumentResponse(document_json=document, etag='"2"')
 
+    async def CancelDocument(self, request: Any, context: Any) -> Any:
+        document = encoded(a_document(request.id, state="CANCELLED"))
+        return intake_pb2.CancelDocumentResponse(document_json=document, etag='"2"', replayed=True)
+
     async def GetTimeline(self, request: Any, context: Any) -> Any:
         shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED", "holder": None, "items": []}
         return intake_pb2.GetTimelineResponse(timeline_json=encoded(shown))

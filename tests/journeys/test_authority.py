@@ -45,7 +45,8 @@ VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
     **dict.fromkeys(
         (
-            *("get_document", "get_timeline", "follow_timeline", "get_receipt", "get_ledger", "withdraw_document"),
+            *("get_document", "get_timeline", "follow_timeline", "get_receipt", "get_ledger"),
+            *("withdraw_document", "cancel_document"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             "get_organisation",
         ),
@@ -139,6 +140,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "submit_document": filing,
         "simulate_document": filing,
         "withdraw_document": {"reason": "not mine"},
+        "cancel_document": {"reason": "not mine"},
         "impute_title": imputation("X1", "1", unit),
         "cancel_imputation": {},
         "decide_task": {"outcome": "accept"},

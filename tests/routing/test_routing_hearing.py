@@ -198,3 +198,9 @@ async def test_replaying_what_is_stored_gives_the_same_rules(service_database: D
         assert [rule.id for rule in plan.rules] == rules
         assert (plan.score, plan.lane.channel) == (score, channel)
         assert msgspec.json.decode(explanation)["table_version"] == table.version
+
+
+async def test_a_cancellation_ends_the_case_as_such(service_database: Database, books: Rulebooks) -> None:
+    cancelled = intake.DocumentCancelled(document_id="doc-1", reference="R", type="permit", to_state="CANCELLED")
+    await hear(service_database, books, submitted(), cancelled, cancelled, withdrawn())
+    assert await rows(service_database, "select state, outcome from cases") == [("CLOSED", "cancelled")]

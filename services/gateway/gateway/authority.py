@@ -60,6 +60,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_receipt": Authority(SIGNED_IN, DOCUMENT),
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
     "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "list_tasks": Authority(OFFICERS | {"operator_admin"}, TASK),

@@ -1,4 +1,4 @@
-"""What routing hears: a document was submitted, a document was withdrawn."""
+"""What routing hears: a document was submitted, withdrawn, cancelled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def withdrawn(tx: Tx, _: Event, said: events_pb2.DocumentWithdrawn) -> None:
         await actions.withdraw(tx, stand_in(said))
 
-    return {events_pb2.DocumentSubmitted: submitted, events_pb2.DocumentWithdrawn: withdrawn}
+    async def cancelled(tx: Tx, _: Event, said: events_pb2.DocumentCancelled) -> None:
+        await actions.cancel(tx, stand_in(said))
+
+    return {
+        events_pb2.DocumentSubmitted: submitted,
+        events_pb2.DocumentWithdrawn: withdrawn,
+        events_pb2.DocumentCancelled: cancelled,
+    }
 
 
 def submission(said: events_pb2.DocumentSubmitted) -> Submission:
@@ -44,8 +51,8 @@ def submission(said: events_pb2.DocumentSubmitted) -> Submission:
     )
 
 
-def stand_in(said: events_pb2.DocumentWithdrawn) -> Submission:
-    """As much of a submission as its withdrawal tells."""
+def stand_in(said: events_pb2.DocumentWithdrawn | events_pb2.DocumentCancelled) -> Submission:
+    """As much of a submission as its withdrawal or cancellation tells."""
     return Submission(
         document_id=said.document_id,
         reference=said.reference,

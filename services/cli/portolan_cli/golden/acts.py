@@ -62,12 +62,20 @@ def cancel_imputation(stage: Stage, step: Step) -> Any:
 
 
 def withdraw(stage: Stage, step: Step) -> Any:
+    return _change(stage, step, "withdraw", {"reason": step.arguments.get("reason", "golden case")})
+
+
+def cancel(stage: Stage, step: Step) -> Any:
+    return _change(stage, step, "cancel", {"reason": step.arguments.get("reason", "golden case")})
+
+
+def _change(stage: Stage, step: Step, verb: str, asked: Mapping[str, Any]) -> Any:
+    """On the document as it stands when the step comes."""
     by = stage.actor(step.actor).credentials
     document = stage.document(step.arguments["document"])
     etag = stage.portolan.etag(f"/v1/documents/{document.id}", by)
-    reason = {"reason": step.arguments.get("reason", "golden case")}
-    path = f"/v1/documents/{document.id}:withdraw"
-    return stage.portolan.call("POST", path, by, body=reason, key=stage.key(step), if_match=etag)
+    path = f"/v1/documents/{document.id}:{verb}"
+    return stage.portolan.call("POST", path, by, body=asked, key=stage.key(step), if_match=etag)
 
 
 def request(stage: Stage, step: Step) -> dict[str, Any]:
@@ -107,4 +115,5 @@ ACTS: Mapping[str, Act] = {
     "impute": impute,
     "cancel_imputation": cancel_imputation,
     "withdraw": withdraw,
+    "cancel": cancel,
 }

@@ -1,4 +1,4 @@
-"""Documents: submitted, read, withdrawn, followed."""
+"""Documents: submitted, read, withdrawn, cancelled, followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway import hot, rates
 from gateway.call import Call, answered, passed_on
 from gateway.operation import Operation
 from gateway.shapes.common import Page
-from gateway.shapes.documents import Document, DocumentFilter, Receipt, Timeline, Withdrawal
+from gateway.shapes.documents import Cancellation, Document, DocumentFilter, Receipt, Timeline, Withdrawal
 
 ENTITY_TAGS = re.compile(r'\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
@@ -47,6 +47,17 @@ async def withdraw_document(call: Call, document_id: str, body: Withdrawal) -> R
     return passed_on(reply.document_json, headers={"etag": hot.entity_tag(reply.etag)})
 
 
+async def cancel_document(call: Call, document_id: str, body: Cancellation) -> Response:
+    request = intake_pb2.CancelDocumentRequest(
+        id=document_id,
+        if_match=_if_match(call),
+        reason=body.reason,
+        idempotency_key=call.idempotency_key_or_none() or "",
+    )
+    reply = await call.ask(call.up.intake.CancelDocument, request)
+    return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
+
+
 async def get_timeline(call: Call, document_id: str) -> Response:
     reply = await call.ask(call.up.intake.GetTimeline, intake_pb2.GetTimelineRequest(id=document_id))
     return passed_on(reply.timeline_json)
@@ -55,6 +66,11 @@ async def get_timeline(call: Call, document_id: str) -> Response:
 async def get_receipt(call: Call, document_id: str) -> Response:
     reply = await call.ask(call.up.intake.GetReceipt, intake_pb2.GetReceiptRequest(id=document_id))
     return passed_on(reply.receipt_json)
+
+
+def _acted(etag: str, replayed: bool) -> dict[str, str]:
+    headers = {"etag": hot.entity_tag(etag)}
+    return headers | {"idempotent-replayed": "true"} if replayed else headers
 
 
 def _if_match(call: Call) -> str:
@@ -101,6 +117,12 @@ OPERATIONS = (
         **_DOCUMENT,
         request_headers=("If-Match",),
         answer_headers=("ETag",),
+    ),
+    Operation(
+        *("POST", "/v1/documents/{document_id}:cancel", cancel_document, "End a document of which nothing is imputed"),
+        **_DOCUMENT,
+        request_headers=("If-Match", "Idempotency-Key?"),
+        answer_headers=("ETag", "Idempotent-Replayed"),
     ),
     Operation(
         *("GET", "/v1/documents/{document_id}/timeline", get_timeline, "Who holds it, since when, due when"),

@@ -47,6 +47,12 @@ class Withdrawal(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
+class Cancellation(msgspec.Struct, forbid_unknown_fields=True):
+    """Why, for everybody who followed the document."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
 class Holder(msgspec.Struct):
     agency: str
     step: str

@@ -47,6 +47,21 @@ def document_withdrawn(document: Document, move: Transition, at: datetime, reaso
     return OutboxEntry(TOPIC, document.id, message)
 
 
+def document_cancelled(document: Document, move: Transition, at: datetime, reason: str) -> OutboxEntry:
+    message = events_pb2.DocumentCancelled(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        from_state=move.from_,
+        to_state=move.to,
+        reason=reason,
+        cancelled_at=wire.timestamp(at),
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
 def title_imputed(document: Document, imputation: Imputation) -> OutboxEntry:
     message = events_pb2.TitleImputed(
         document_id=document.id,

@@ -5,10 +5,10 @@ from dataclasses import replace
 from kit import clock, outbox
 from kit.auth import Principal
 from kit.database import Database, Tx
-from kit.errors import Forbidden, Malformed, NotFound, Refused
+from kit.errors import Malformed, Refused
 from packs.model import Transition
 
-from intake.actions import facts, reading
+from intake.actions import acts, facts, reading
 from intake.actions.directory import WITHDRAW as POWER
 from intake.actions.directory import Directory
 from intake.actions.reading import Shown
@@ -31,33 +31,17 @@ async def withdraw(
         raise Malformed("MALFORMED", "the reason is not plain text, or too long")
     async with db.connection() as connection:
         document = await reading.visible(connection, asked, caller)
-    await _require_right(directory, document, caller)
+    await acts.mandate(directory, document, caller, POWER)
     async with db.transaction() as tx:
-        document = await _locked(tx, document.id)
+        document = await acts.locked(tx, document.id)
         document.require_match(if_match)
-        await _refuse_reserved(tx, document)
+        await refuse_held(tx, document)
         move = transition(document, rulebooks.kind(document), WITHDRAW)
         await _take_back(tx, rulebooks, document, move, caller, reason)
     return await reading.document(db, rulebooks, caller, document.id)
 
 
-async def _require_right(directory: Directory, document: Document, caller: Principal) -> None:
-    """The owner, or whoever filed it under a mandate that still allows it."""
-    if caller.organisation_id == document.owner_organisation_id:
-        return
-    if caller.organisation_id != document.submitter_organisation_id:
-        raise Forbidden("FORBIDDEN", "only the owner or its agent may withdraw")
-    await directory.mandate(document.owner_organisation_id, caller.organisation_id, POWER, document.type)
-
-
-async def _locked(tx: Tx, document_id: str) -> Document:
-    document = await documents.lock(tx, document_id)
-    if document is None:
-        raise NotFound("NOT_FOUND")
-    return document
-
-
-async def _refuse_reserved(tx: Tx, document: Document) -> None:
+async def refuse_held(tx: Tx, document: Document) -> None:
     if any(line.reserved or line.consumed for line in await ledgers.lines(tx, document.id)):
         raise Refused("INVALID_TRANSITION", "customs holds a part of this title")
 

@@ -11,7 +11,8 @@ from portolan.intake.v1 import intake_pb2 as pb
 from portolan.intake.v1 import intake_pb2_grpc
 from portolan.type.v1 import type_pb2
 
-from intake.actions import catalogue, following, imputing, keys, reading, withdrawing
+from intake.actions import cancelling, catalogue, following, imputing, keys, reading, withdrawing
+from intake.actions.acts import Act
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
 from intake.actions.submitting import DECLARANT, SubmissionDesk
@@ -31,6 +32,7 @@ AUTHORITY = {
     "GetDocument": SIGNED_IN,
     "ListDocuments": SIGNED_IN,
     "WithdrawDocument": DECLARANTS,
+    "CancelDocument": DECLARANTS,
     "GetTimeline": SIGNED_IN,
     "WaitTimeline": SIGNED_IN,
     "GetReceipt": SIGNED_IN,
@@ -82,6 +84,12 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
             self._db, self._rulebooks, self._directory, caller(), request.id, request.if_match, request.reason
         )
         return pb.WithdrawDocumentResponse(document_json=shown.document_json, etag=shown.etag)
+
+    async def CancelDocument(self, request: pb.CancelDocumentRequest, context: Any) -> pb.CancelDocumentResponse:
+        reason = request.reason
+        act = Act("cancel", caller(), request.id, request.if_match, request.idempotency_key, reason.encode())
+        acted = await cancelling.cancel(self._db, self._rulebooks, self._directory, act, reason)
+        return pb.CancelDocumentResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
         return pb.GetTimelineResponse(timeline_json=await reading.timeline(self._db, caller(), request.id))

@@ -17,6 +17,7 @@ from intake.domain.titles import TitleLine
 SYSTEM = "system"
 SUBMIT = "submit"
 WITHDRAW = "withdraw"
+CANCEL = "cancel"
 IMPUTE_PARTIALLY = "impute_partially"
 IMPUTE_FULLY = "impute_fully"
 RELEASE_IMPUTATION = "release_imputation"

@@ -56,8 +56,9 @@ def document_head(document: Document, state_label: str) -> bytes:
     return msgspec.json.encode(head)[:-1]
 
 
-def document_json(head: bytes, body: bytes, receipt: bytes) -> bytes:
-    return b"".join((head, b',"body":', body, b',"receipt":', receipt, b"}"))
+def document_json(head: bytes, body: bytes, receipt: bytes, tail: bytes = b"") -> bytes:
+    """`tail` is what an act adds: further members, each after its comma."""
+    return b"".join((head, b',"body":', body, b',"receipt":', receipt, tail, b"}"))
 
 
 def receipt_json(receipt: bytes, body: bytes) -> bytes:

@@ -79,6 +79,17 @@ async def read(tx: Tx, document_id: str, viewer: Viewer) -> Stored | None:
     return _stored(row) if row else None
 
 
+async def content(tx: Tx, document_id: str, version: int) -> tuple[bytes, bytes]:
+    """Body and receipt of a version that is there."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        "select body::text, receipt from document_versions where document_id = %s and version = %s",
+        [document_id, version],
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - a document has its versions
+    return row[0].encode(), row[1].encode()
+
+
 async def lock(tx: Tx, document_id: str) -> Document | None:
     """Whoever changes a document, its ledger or its timeline holds this first."""
     cursor = await tx.cursor(row_factory=tuple_row).execute(

@@ -19,14 +19,22 @@ async def open_case(tx: Tx, rulebooks: store.Rulebooks, document: Submission) ->
 
 
 async def withdraw(tx: Tx, document: Submission) -> None:
+    await _end(tx, document, domain.WITHDRAWN)
+
+
+async def cancel(tx: Tx, document: Submission) -> None:
+    await _end(tx, document, domain.CANCELLED)
+
+
+async def _end(tx: Tx, document: Submission, outcome: str) -> None:
     """Tasks and their clocks end with the case. `document` stands in where its submission was not heard yet."""
     before = await store.case_of_document(tx, document.document_id)
     if before is None:
-        unheard = domain.withdrawn_unheard(document, clock.now(), ids.new_id)
+        unheard = domain.ended_unheard(document, outcome, clock.now(), ids.new_id)
         if await store.open_case(tx, unheard, ()):
             return
         before = await store.case_of_document(tx, document.document_id)
         assert before is not None  # noqa: S101 - the insert met it
-    case, facts = domain.withdraw(before, clock.now())
+    case, facts = domain.end(before, outcome, clock.now())
     await store.save_case(tx, before, case)
     await say(tx, case, facts)

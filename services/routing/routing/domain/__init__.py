@@ -1,6 +1,6 @@
 """Cases, tasks, signatures, timers: values, and the rules by which one becomes the next."""
 
-from .cases import Case, CaseState, Submission, decide, open_case, withdraw, withdrawn_unheard
+from .cases import CANCELLED, WITHDRAWN, Case, CaseState, Submission, decide, end, ended_unheard, open_case, withdraw
 from .facts import CaseClosed, CaseOpened, DeadlineMissed, Fact, TaskDecided, TaskOpened, TaskSigned
 from .officers import Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
@@ -8,9 +8,11 @@ from .tasks import LIVE, SYSTEM, Decision, Quantity, Signature, Task, TaskState
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
 
 __all__ = [
+    "CANCELLED",
     "LADDER_DEFAULT",
     "LIVE",
     "SYSTEM",
+    "WITHDRAWN",
     "Assignment",
     "Calendars",
     "Case",
@@ -37,8 +39,9 @@ __all__ = [
     "Timer",
     "TimerState",
     "decide",
+    "end",
+    "ended_unheard",
     "open_case",
     "start_timer",
     "withdraw",
-    "withdrawn_unheard",
 ]

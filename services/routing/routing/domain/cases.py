@@ -20,6 +20,7 @@ from .timers import start_timer
 
 COMPLETED = "completed"
 WITHDRAWN = "withdrawn"
+CANCELLED = "cancelled"
 NewId = Callable[[], str]
 
 
@@ -107,15 +108,20 @@ def decide(
 
 
 def withdraw(case: Case, now: datetime) -> tuple[Case, list[Fact]]:
+    return end(case, WITHDRAWN, now)
+
+
+def end(case: Case, outcome: str, now: datetime) -> tuple[Case, list[Fact]]:
+    """Whom the document belongs to ends it; a case that is closed stays as it was."""
     if case.state is CaseState.CLOSED:
         return case, []
-    return _close(case, WITHDRAWN, now)
+    return _close(case, outcome, now)
 
 
-def withdrawn_unheard(document: Submission, now: datetime, new_id: NewId) -> Case:
+def ended_unheard(document: Submission, outcome: str, now: datetime, new_id: NewId) -> Case:
     """A withdrawal overtook its submission: the place is taken, so that the late submission opens nothing."""
     case = Case(new_id(), document, (), "green", 0, {}, now)
-    return replace(case, state=CaseState.CLOSED, outcome=WITHDRAWN, closed_at=now)
+    return replace(case, state=CaseState.CLOSED, outcome=outcome, closed_at=now)
 
 
 def _go_on(case: Case, procedure: Procedure, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:

@@ -297,3 +297,49 @@ class TitleReleased(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TitleReleased: _TypeAlias = TitleReleased  # noqa: Y015
+
+@_typing.final
+class DocumentCancelled(_message.Message):
+    """Ended for good by whom it belongs to; nothing of it was imputed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    FROM_STATE_FIELD_NUMBER: _builtins.int
+    TO_STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CANCELLED_AT_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    from_state: _builtins.str
+    to_state: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def cancelled_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        from_state: _builtins.str = ...,
+        to_state: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        cancelled_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "document_id", b"document_id", "from_state", b"from_state", "owner_organisation_id", b"owner_organisation_id", "reason", b"reason", "reference", b"reference", "submitter_organisation_id", b"submitter_organisation_id", "to_state", b"to_state", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentCancelled: _TypeAlias = DocumentCancelled  # noqa: Y015

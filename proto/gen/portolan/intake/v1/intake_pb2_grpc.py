@@ -61,6 +61,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentResponse.FromString,
                 _registered_method=True)
+        self.CancelDocument = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/CancelDocument',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.FromString,
+                _registered_method=True)
         self.GetTimeline = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetTimeline',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineRequest.SerializeToString,
@@ -147,6 +152,13 @@ class IntakeServiceServicer:
 
     def WithdrawDocument(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelDocument(self, request, context):
+        """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -241,6 +253,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.WithdrawDocument,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentResponse.SerializeToString,
+            ),
+            'CancelDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelDocument,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.SerializeToString,
             ),
             'GetTimeline': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTimeline,
@@ -430,6 +447,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/WithdrawDocument',
             portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/CancelDocument',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,
