@@ -126,6 +126,7 @@ REQUESTS: dict[str, Any] = {
     "GetDocument": pb.GetDocumentRequest(id="x"),
     "ListDocuments": pb.ListDocumentsRequest(),
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
+    "CancelDocument": pb.CancelDocumentRequest(id="x", reason="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),
     "WaitTimeline": pb.WaitTimelineRequest(id="x"),
     "GetReceipt": pb.GetReceiptRequest(id="x"),
