@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kit import errors, trace
+from kit.auth import Principal
 from kit.errors import Malformed
 from portolan.intake.v1.intake_pb2 import Submission, SubmissionAnswer
 from starlette.responses import Response
@@ -29,15 +30,16 @@ class SubmitDocument:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         language = problems.language(bodies.header(scope, b"accept-language"))
         try:
-            response = await submit(self._wiring, scope, receive, language)
+            caller = await session.principal(self._wiring.verifier, scope)
+            language = language or caller.language
+            response = await submit(self._wiring, scope, receive, caller, language)
         except errors.PortolanError as error:
             response = problems.response(error, language)
         await response(scope, receive, send)
 
 
-async def submit(wiring: Wiring, scope: Scope, receive: Receive, language: str) -> Response:
+async def submit(wiring: Wiring, scope: Scope, receive: Receive, caller: Principal, language: str) -> Response:
     """The request's body goes to intake as it came; intake's stored answer goes back as it is."""
-    caller = await session.principal(wiring.verifier, scope)
     session.admit(AUTHORITY["submit_document"], caller)
     await wiring.rates.take(rates.SUBMISSIONS, caller.subject)
     bodies.no_query(scope["query_string"])
@@ -47,7 +49,7 @@ async def submit(wiring: Wiring, scope: Scope, receive: Receive, language: str) 
         access_token=caller.token,
         idempotency_key=key,
         request_json=await bodies.read(scope, receive, DOCUMENT_BYTES_MAX),
-        language=language or caller.language,
+        language=language,
         traceparent=trace.current(),
     )
     return accepted(await wiring.submissions.submit(submission, wiring.settings.request_budget_s))

@@ -16,7 +16,6 @@ from starlette.responses import Response
 from gateway.bodies import EarlyResponse
 
 MEDIA_TYPE = "application/problem+json"
-LANGUAGES = ("fr", "ar", "en")
 ACCEPT_LANGUAGE_CHARS_MAX = 200
 RETRY_AFTER_S = 1
 # Facts that are quantities when the refusal also names a `unit`.
@@ -38,6 +37,10 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
     text = files("gateway").joinpath("problems.yaml").read_text(encoding="utf-8")
     titles: Mapping[str, Mapping[str, str]] = yaml.safe_load(text)
     return titles
+
+
+# What callers may ask for: every language that the catalogue has a title in.
+LANGUAGES = tuple(dict.fromkeys(spoken for titles in catalogue().values() for spoken in titles))
 
 
 def title(code: str, status: int, language: str) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import resources
+
+import msgspec
 
 from billing.domain.charges import Charge
 from billing.domain.money import Money, total
 
 STATEMENT_LINES_MAX = 2_000
-BROUGHT_FORWARD: Mapping[str, str] = {"fr": "Report", "ar": "رصيد مرحّل", "en": "Brought forward"}
+
+WORDING: dict[str, dict[str, str]] = msgspec.json.decode(
+    resources.files("billing.domain").joinpath("wording.json").read_bytes()
+)
+BROUGHT_FORWARD: Mapping[str, str] = WORDING["BROUGHT_FORWARD"]
 
 
 @dataclass(frozen=True)

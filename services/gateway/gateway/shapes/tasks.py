@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from kit import strict_json
@@ -11,7 +11,8 @@ from portolan.routing.v1 import routing_pb2
 from gateway.shapes.common import Code, LongText, Moment, Paged, Quantity, Word, certain_moment, label, moment, quantity
 
 JsonObject = dict[str, Any]
-Outcome = Literal["grant", "refuse", "favourable", "reserved", "unfavourable", "accept", "reject"]
+# Which words a step knows is the pack's business; routing refuses the others.
+Outcome = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z_]{0,39}$")]
 
 
 class ReasonCode(msgspec.Struct):

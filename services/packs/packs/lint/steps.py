@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..errors import Finding
 from ..model import DocumentType, Step
 from .subject import Subject
 
+OUTCOME = re.compile(r"[a-z][a-z_]{0,39}")
 ROLES = frozenset({"agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin"})
 
 
@@ -64,6 +66,15 @@ def roles_are_known(subject: Subject) -> Iterator[Finding]:
                 yield subject.at(file, ("steps", index, "role"), f"unknown role {step.role}")
 
 
+def outcomes_are_words(subject: Subject) -> Iterator[Finding]:
+    """As the public interface takes them."""
+    for kind, file in _types(subject):
+        for index, step in enumerate(kind.steps):
+            for name in step.outcomes:
+                if not OUTCOME.fullmatch(name):
+                    yield subject.at(file, ("steps", index, "outcomes", name), f"{name} is no outcome: small letters")
+
+
 def needed_reasons_exist(subject: Subject) -> Iterator[Finding]:
     explained = {outcome for reason in subject.pack.reasons.values() for outcome in reason.outcomes}
     for kind, file in _types(subject):
@@ -112,5 +123,6 @@ RULES = (
     steps_can_go_on,
     steps_have_a_clock,
     roles_are_known,
+    outcomes_are_words,
     needed_reasons_exist,
 )
