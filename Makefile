@@ -30,7 +30,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import contracts, buf lint, stubs up
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python proto/generate.py --check
-	$(BIN)/portolan pack lint
+	@for pack in services/packs/*/pack.yaml; do $(BIN)/portolan pack lint $$(dirname $$pack) || exit 1; done
 fmt: $(VENV)/.dev ## format and sort imports
 	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 proto: $(VENV)/.dev ## rewrite proto/gen from proto/portolan

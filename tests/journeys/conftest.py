@@ -32,6 +32,7 @@ class System:
 
     home: Path
     port: int
+    pack: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -42,6 +43,7 @@ class System:
         """Seconds until ready."""
         began = time.monotonic()
         command = [sys.executable, "-m", "portolan_cli", "run", "--port", str(self.port), "--home", str(self.home)]
+        command += ["--pack", str(self.pack)] if self.pack else []
         with (self.home / "run.out").open("ab") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
         while not self.is_ready():

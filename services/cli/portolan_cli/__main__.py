@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from packs import read as read_pack
 from rich.console import Console
 
-from portolan_cli import desk, places, receipts, run, show
+from portolan_cli import desk, places, receipts, run, show, texts
 from portolan_cli.client import Problem, Unreachable
 from portolan_cli.demo_file import NoSuchActor
 from portolan_cli.embedded.postgres import PostgresFailed
 from portolan_cli.embedded.server_user import NoServerUser
 from portolan_cli.embedded.service import ServiceFailed
 from portolan_cli.embedded.supervisor import PortTaken
-from portolan_cli.golden import CaseError
+from portolan_cli.golden import CaseError, coverage
 from portolan_cli.golden import load_all as golden_cases
 from portolan_cli.golden import play as play_case
 from portolan_cli.seeding.plan import SeedError
@@ -75,9 +76,11 @@ def demo(
     results = []
     for case in golden_cases(places.pack(pack)):
         if only in ("", case.name):
-            console.print(f"[bold]{case.name}[/] {case.title.get('en', '')}")
+            console.print(f"[bold]{case.name}[/] {show.title(case.title)}")
             results.append(play_case(case, known, watch=lambda result: show.step(console, result)))
             show.play(console, results[-1])
+    if not only:
+        show.coverage(console, coverage(read_pack(places.pack(pack)), results))
     if as_json:
         say_json([show.play_as_json(result) for result in results])
     if not results or not all(result.is_golden for result in results):
@@ -149,11 +152,13 @@ def verify_receipt(
 def lint(
     path: Annotated[Path | None, typer.Argument(help="The pack's folder")] = None, as_json: AsJson = False
 ) -> None:
-    """Say what is wrong with a pack: file, line, message."""
+    """Say what is wrong with a pack, and which of the system's own texts its languages lack: file, line, message."""
     from packs.lint import lint as lint_pack
 
     pack = places.pack(path)
     findings = lint_pack(pack)
+    if not findings:
+        findings = list(texts.missing(places.workspace(), read_pack(pack).languages))
     if as_json:
         say_json([finding._asdict() for finding in findings])
     else:

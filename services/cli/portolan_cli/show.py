@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from portolan_cli.client import Problem
-from portolan_cli.golden import Play
+from portolan_cli.golden import Coverage, Play
 from portolan_cli.golden.runner import StepResult
 
 DAY, TIME = slice(0, 10), slice(11, 19)
@@ -57,6 +57,19 @@ def play(console: Console, result: Play) -> None:
         console.print(f"  [red]otherwise than expected:[/] {escape(str(difference))}")
     verdict = "[green]as expected[/]" if result.is_golden else "[red]NOT as expected[/]"
     console.print(f"  {result.case.name}: {verdict} [dim]{result.took_s:.1f} s[/]\n", highlight=False)
+
+
+def title(texts: Mapping[str, str]) -> str:
+    """In the language of this program's own words, where the pack speaks it."""
+    return texts.get("en") or next(iter(texts.values()), "")
+
+
+def coverage(console: Console, found: Sequence[Coverage]) -> None:
+    console.print("[bold]transitions[/] that the cases made")
+    for one in found:
+        console.print(f"  {one.document_type:<24} {one.share}", highlight=False)
+        for move in one.missing:
+            console.print(f"    [yellow]never made:[/] {move}", highlight=False, soft_wrap=True)
 
 
 def play_as_json(result: Play) -> dict[str, Any]:

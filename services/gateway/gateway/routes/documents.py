@@ -21,7 +21,7 @@ ENTITY_TAGS = re.compile(r'\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
 async def submit_document(call: Call) -> Response:
     """The edge answers this call itself (hot.py); here is the same function for the framework and the OpenAPI."""
-    return await hot.submit(call.wiring, call.request.scope, call.request.receive, call.asked_language)
+    return await hot.submit(call.wiring, call.request.scope, call.request.receive, call.principal, call.language)
 
 
 async def list_documents(call: Call, query: DocumentFilter) -> Response:
