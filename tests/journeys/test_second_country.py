@@ -12,13 +12,13 @@ import pytest
 import yaml
 from packs.lint import lint
 from packs.reader import PACKS_FOLDER
-from portolan_cli.golden import Case, Play, coverage, load_all, play
+from portolan_cli.golden import Case, Play, coverage, load_all, load_moves, play
 
 from tests.journeys.conftest import System, free_port
 
 COUNTRY = PACKS_FOLDER / "meridia"
 ADDED = Path(__file__).parent / "added_type"
-CASES = [*load_all(COUNTRY), *load_all(ADDED)]
+CASES = [*load_all(COUNTRY), *load_moves(COUNTRY), *load_all(ADDED)]
 
 
 def with_the_added_type(country: Path, folder: Path) -> Path:

@@ -180,6 +180,12 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     (put(TYPE, "steps", 0, "role", value="king"), TYPE, "king", "unknown role"),
     (put(TYPE, "steps", 0, "sla_seconds", value=0), TYPE, "sla_seconds", "positive number"),
     (put(TYPE, "steps", 0, "outcomes", "accept", "then", value="close"), TYPE, "outcomes", "lets the case go on"),
+    (
+        put(TYPE, "steps", 0, "outcomes", "Yes!", value={"event": "bank_accept", "then": "next"}),
+        TYPE,
+        "Yes!",
+        "no outcome",
+    ),
     (put("reasons.yaml", 0, "outcomes", value=[]), TYPE, "reject:", "no reason is given"),
     # schemas
     (put(SCHEMA, "properties", "amount", "maximum", value="lots"), SCHEMA, "lots", "not a JSON Schema"),

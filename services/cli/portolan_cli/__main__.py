@@ -19,7 +19,7 @@ from portolan_cli.embedded.postgres import PostgresFailed
 from portolan_cli.embedded.server_user import NoServerUser
 from portolan_cli.embedded.service import ServiceFailed
 from portolan_cli.embedded.supervisor import PortTaken
-from portolan_cli.golden import CaseError, coverage
+from portolan_cli.golden import CaseError, coverage, load_moves
 from portolan_cli.golden import load_all as golden_cases
 from portolan_cli.golden import play as play_case
 from portolan_cli.seeding.plan import SeedError
@@ -67,6 +67,9 @@ def demo(
     pack: Pack = None,
     base_url: BaseUrl = "",
     only: Annotated[str, typer.Option("--case", help="Play this case alone")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also golden/moves, which make every other move; say which moves were made")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play the pack's golden cases over public HTTP; fails when one ends otherwise than expected."""
@@ -74,13 +77,14 @@ def demo(
     desk.greet(known.base_url)
     console = Console(stderr=as_json)
     results = []
-    for case in golden_cases(places.pack(pack)):
+    folder = places.pack(pack)
+    for case in [*golden_cases(folder), *(load_moves(folder) if everything or only else [])]:
         if only in ("", case.name):
             console.print(f"[bold]{case.name}[/] {show.title(case.title)}")
             results.append(play_case(case, known, watch=lambda result: show.step(console, result)))
             show.play(console, results[-1])
-    if not only:
-        show.coverage(console, coverage(read_pack(places.pack(pack)), results))
+    if everything:
+        show.coverage(console, coverage(read_pack(folder), results))
     if as_json:
         say_json([show.play_as_json(result) for result in results])
     if not results or not all(result.is_golden for result in results):

@@ -47,11 +47,16 @@ class Case:
 
 
 def load_all(pack: Path) -> list[Case]:
-    """The pack's cases, by file name."""
+    """The pack's cases that are worth watching, by file name."""
     files = sorted((pack / "golden").glob("*.yaml"))
     if not files:
         raise CaseError(f"{pack / 'golden'} holds no case")
     return [load(file) for file in files]
+
+
+def load_moves(pack: Path) -> list[Case]:
+    """Those that are for completeness: together with the others they make every move a document can make."""
+    return [load(file) for file in sorted((pack / "golden" / "moves").glob("*.yaml"))]
 
 
 def load(file: Path) -> Case:

@@ -49,7 +49,7 @@ def examine(root: Path) -> Subject:
         pack = folder.pack()
     except PackError as error:
         findings.extend(error.findings)
-    for file in [*sorted((root / "golden").glob("*.yaml")), *sorted((root / "demo").glob("*.yaml"))]:
+    for file in [*sorted((root / "golden").rglob("*.yaml")), *sorted((root / "demo").glob("*.yaml"))]:
         try:
             folder.source(file)
         except PackError as error:
