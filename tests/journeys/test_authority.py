@@ -26,6 +26,7 @@ PUBLIC = "public"  # the same for everybody
 HIDDEN = "hidden"  # 404: may not know that it exists
 REFUSED = "refused"  # 403
 OWN = "own"  # 200, and nothing of anybody else's in it
+NEW = "new"  # 201, for its own organisation, and nothing of anybody else's in it
 SOLE = "sole"  # only one organisation can hold the role: there is no stranger
 
 VERDICTS: Mapping[str, str] = {
@@ -49,12 +50,20 @@ VERDICTS: Mapping[str, str] = {
             *("withdraw_document", "cancel_document"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             "get_organisation",
+            *("get_webhook_endpoint", "disable_webhook_endpoint", "enable_webhook_endpoint", "rotate_webhook_secret"),
+            *("replay_webhooks", "send_test_webhook", "list_webhook_deliveries"),
         ),
         HIDDEN,
     ),
+    "create_webhook_endpoint": NEW,
+    "list_webhook_endpoints": OWN,
     **dict.fromkeys(("list_users", "register_user", "list_clients", "register_client", "revoke_client"), REFUSED),
     **dict.fromkeys(("list_mandates", "grant_mandate", "revoke_mandate"), REFUSED),
 }
+
+
+# Nobody listens there: the discard port.
+WEBHOOK = {"url": "http://127.0.0.1:9/hook"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ def world(portolan: Portolan, demo: Demo, broker: Actor, customs: Actor) -> Worl
     mandates = portolan.items(f"/v1/organisations/{owner}/mandates", importer.credentials)
     clients = portolan.items(f"/v1/organisations/{owner}/clients", importer.credentials)
     feed = portolan.items("/v1/notifications", importer.credentials)
+    endpoint = portolan.post("/v1/webhook-endpoints", importer.credentials, WEBHOOK, key=new_key())
     ids = {
         "document_id": waiting["id"],
         "imputation_id": imputed["id"],
@@ -120,6 +130,7 @@ def world(portolan: Portolan, demo: Demo, broker: Actor, customs: Actor) -> Worl
         "mandate_id": mandates[0]["id"],
         "client_id": clients[0]["id"],
         "notification_id": feed[0]["id"],
+        "endpoint_id": endpoint["id"],
         "document_type": "import_title.ei",
         "type": "import_title.ei",
         "list_name": "countries",
@@ -152,6 +163,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
             **{"password": "correct horse battery staple"},
         },
         "register_client": {"name": "x", "roles": ["declarant"], "responsible_user_id": "x"},
+        "create_webhook_endpoint": WEBHOOK,
         "grant_mandate": {
             **{"agent_organisation_id": stranger, "powers": ["file"], "document_types": []},
             **{"valid_from": "2026-01-01T00:00:00Z", "valid_to": "2030-01-01T00:00:00Z"},
@@ -232,8 +244,8 @@ def test_another_organisation_sees_and_does_nothing(
             assert answer.status_code in (403, 404), (one, answer.text)
             assert answer.json()["code"] in ("FORBIDDEN", "MANDATE_REQUIRED", "NOT_FOUND"), (one, answer.text)
         else:
-            assert answer.status_code == 200, (one, answer.text)
-            for private in ("document_id", "task_id", "notification_id"):
+            assert answer.status_code == (201 if verdict == NEW else 200), (one, answer.text)
+            for private in ("document_id", "task_id", "notification_id", "endpoint_id"):
                 assert world.ids[private] not in answer.text, one
 
 

@@ -7,6 +7,7 @@ from kit.errors import Malformed, NotFound
 from kit.testing import a_principal
 from notifications import actions, api
 from notifications.domain.facts import Target
+from notifications.domain.signing import Vault
 from notifications.store.directory import Directory
 from portolan.notifications.v1 import notifications_pb2 as pb
 
@@ -82,7 +83,7 @@ async def test_what_is_not_there_cannot_be_read(db: Database, name: str) -> None
 
 
 async def test_the_face_says_what_the_actions_found(db: Database) -> None:
-    face = api.NotificationsApi(db)
+    face = api.NotificationsApi(db, actions.WebhookDesk(db, Vault("s"), is_demo=False))
     set_caller(IMPORTER)
     listed = await face.ListNotifications(pb.ListNotificationsRequest(limit=1), None)
     read = await face.MarkNotificationRead(pb.MarkNotificationReadRequest(id=listed.notifications[0].id), None)

@@ -92,7 +92,7 @@ async def test_a_submission_on_the_bus_becomes_letters(postgres_url: str, identi
 @pytest.mark.service("notifications")
 async def test_the_feed_is_for_the_signed_in(service_database: Database, mint: TokenMint) -> None:
     server = Server("notifications", TokenVerifier(mint), "127.0.0.1", 0)
-    add(server, service_database)
+    add(server, Settings(service_secret=SECRET), service_database)
     stop = asyncio.Event()
     running = asyncio.create_task(server.run(stop))
     wire = channel(f"127.0.0.1:{server.port}")

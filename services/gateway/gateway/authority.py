@@ -15,6 +15,7 @@ OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
 FILERS = frozenset({"declarant"})
 ADMINISTRATORS = frozenset({"org_admin", "operator_admin"})
 MANDATORS = ADMINISTRATORS | FILERS
+MINDERS = FILERS | {"org_admin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ DOCUMENT = (
     "operator; NOT_FOUND for others"
 )
 TASK = "tasks of the caller's own agency; NOT_FOUND for others"
+WEBHOOKS = "endpoints of the caller's own organisation; NOT_FOUND for others"
 OWN_ORGANISATION = "the caller's own organisation, any for operator_admin; refused for others"
 
 AUTHORITY: Mapping[str, Authority] = {
@@ -73,6 +75,17 @@ AUTHORITY: Mapping[str, Authority] = {
     "check_ledger": Authority(frozenset({"finance_officer", "operator_admin"}), "totals of the whole ledger"),
     "list_notifications": Authority(SIGNED_IN, "the caller's own feed and its organisation's"),
     "mark_notification_read": Authority(SIGNED_IN, "the caller's own feed; NOT_FOUND for others"),
+    "create_webhook_endpoint": Authority(
+        MINDERS, "for the caller's own organisation, which is told of documents it owns or submitted"
+    ),
+    "list_webhook_endpoints": Authority(MINDERS, "endpoints of the caller's own organisation"),
+    "get_webhook_endpoint": Authority(MINDERS, WEBHOOKS),
+    "disable_webhook_endpoint": Authority(MINDERS, WEBHOOKS),
+    "enable_webhook_endpoint": Authority(MINDERS, WEBHOOKS),
+    "rotate_webhook_secret": Authority(MINDERS, WEBHOOKS),
+    "replay_webhooks": Authority(MINDERS, WEBHOOKS),
+    "send_test_webhook": Authority(MINDERS, WEBHOOKS),
+    "list_webhook_deliveries": Authority(MINDERS, WEBHOOKS),
     "register_organisation": Authority(frozenset({"operator_admin"}), "the operator's alone"),
     "list_organisations": Authority(
         SIGNED_IN,

@@ -1,4 +1,4 @@
-"""python -m notifications api | consumer | sender | relay | migrate | seed | all"""
+"""python -m notifications api | consumer | sender | poster | relay | migrate | seed | all"""
 
 from kit import process
 

@@ -1,4 +1,4 @@
-"""Notifications, wired by hand: database, rules, directory, mail, API, consumer, sender, relay."""
+"""Notifications, wired by hand: database, rules, directory, mail, webhooks, API, consumer, sender, poster, relay."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from packs import reader
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 
 from notifications import actions, api, events
+from notifications.domain.signing import Vault
 from notifications.settings import Settings
 from notifications.store.directory import Directory, IdentityDirectory
+from notifications.store.egress import Egress
 from notifications.store.mail import MaildirMailer, Mailer, SmtpMailer
 
 NAME = "notifications"
@@ -31,6 +33,7 @@ async def build(settings: Settings) -> Parts:
             "api": _api(settings, db),
             "consumer": _consumer(settings, db),
             "sender": _sender(settings, db),
+            "poster": _poster(settings, db),
             "relay": service.relay_loop(settings, NAME, db),
         },
         close=db.close,
@@ -49,7 +52,7 @@ def _api(settings: Settings, db: Database) -> Loop:
         remote = service.RemoteVerifier(settings)
         try:
             server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
-            add(server, db)
+            add(server, settings, db)
             await asyncio.gather(server.run(stop), remote.watch(stop))
         finally:
             await remote.close()
@@ -57,8 +60,9 @@ def _api(settings: Settings, db: Database) -> Loop:
     return serve
 
 
-def add(server: Server, db: Database) -> None:
-    servicer = api.NotificationsApi(db)
+def add(server: Server, settings: Settings, db: Database) -> None:
+    desk = actions.WebhookDesk(db, Vault(settings.service_secret), is_demo=settings.demo_mode)
+    servicer = api.NotificationsApi(db, desk)
     server.add(
         notifications_pb2.DESCRIPTOR.services_by_name["NotificationsService"],
         api.AUTHORITY,
@@ -85,6 +89,17 @@ def _sender(settings: Settings, db: Database) -> Loop:
         await actions.Sender(db, mailer(settings)).run(stop)
 
     return send
+
+
+def _poster(settings: Settings, db: Database) -> Loop:
+    async def post(stop: asyncio.Event) -> None:
+        egress = Egress(loopback_allowed=settings.demo_mode)
+        try:
+            await actions.Poster(db, Vault(settings.service_secret), egress).run(stop)
+        finally:
+            await egress.close()
+
+    return post
 
 
 def mailer(settings: Settings) -> Mailer:

@@ -17,6 +17,7 @@ from gateway.routes import (
     tasks,
     timeline_stream,
     titles,
+    webhooks,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -31,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tasks.OPERATIONS,
     *billing.OPERATIONS,
     *notifications.OPERATIONS,
+    *webhooks.OPERATIONS,
     *organisations.OPERATIONS,
     *mandates.OPERATIONS,
     *health.OPERATIONS,

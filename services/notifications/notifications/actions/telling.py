@@ -9,6 +9,8 @@ from kit import clock
 from kit.database import Database, Tx
 
 from notifications.actions.packs import RuleDesk
+from notifications.actions.publishing import Publisher
+from notifications.domain import publishing
 from notifications.domain.facts import Document, Said
 from notifications.store import deliveries as delivery_store
 from notifications.store import documents as document_store
@@ -20,26 +22,31 @@ class Teller:
         self._db = db
         self._desk = desk
         self._directory = directory
+        self._publisher = Publisher()
         self._documents: Mapping[str, Document] = {}
 
     async def prepare(self, heard: Sequence[Said]) -> None:
         """Learns everybody whom these events, and those that waited for them, concern."""
         book, today = await self._desk.refresh(self._db), clock.now().date()
         submitted = {said.document_id: said.submitted_document() for said in heard if said.is_submission}
-        concerned = [said for said in heard if book.concerns(said.type)]
+        concerned = [said for said in heard if self._concerns(said.type)]
         async with self._db.connection() as connection:
             named = [said.document_id for said in concerned if said.document_id not in submitted]
             documents = self._documents = {**await document_store.known(connection, named), **submitted}
             waited = await document_store.waiting(connection, list(submitted))
-        told = [said for said in (*concerned, *waited) if not said.document_id or said.document_id in documents]
+            told = [said for said in (*concerned, *waited) if not said.document_id or said.document_id in documents]
+            await self._publisher.learn(connection, told, documents)
         wanted = (book.targets(said, documents.get(said.document_id), today) for said in told)
         await self._directory.learn(set(chain.from_iterable(wanted)))
 
     async def tell(self, tx: Tx, said: Said) -> None:
         if said.is_submission:
             await self._tell_with_those_waiting(tx, said)
-        elif self._desk.book.concerns(said.type):
+        elif self._concerns(said.type):
             await self._tell_or_wait(tx, said)
+
+    def _concerns(self, event_type: str) -> bool:
+        return self._desk.book.concerns(event_type) or event_type in publishing.PUBLISHED
 
     async def _tell_with_those_waiting(self, tx: Tx, said: Said) -> None:
         document = said.submitted_document()
@@ -65,3 +72,4 @@ class Teller:
         made = self._desk.book.deliveries(said, document, self._directory.of, clock.now())
         if made:
             await delivery_store.insert(tx, made)
+        await self._publisher.publish(tx, said, document)

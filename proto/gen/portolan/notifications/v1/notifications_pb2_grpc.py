@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NotificationsServiceStub:
-    """The in-app feed and the delivery log.
+    """The in-app feed, and the webhooks of the caller's organisation.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,55 @@ class NotificationsServiceStub:
                 request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadRequest.SerializeToString,
                 response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadResponse.FromString,
                 _registered_method=True)
+        self.CreateWebhookEndpoint = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/CreateWebhookEndpoint',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookEndpoints = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/ListWebhookEndpoints',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookEndpointsRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookEndpointsResponse.FromString,
+                _registered_method=True)
+        self.GetWebhookEndpoint = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/GetWebhookEndpoint',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetWebhookEndpointRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.DisableWebhookEndpoint = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/DisableWebhookEndpoint',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.DisableWebhookEndpointRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.DisableWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.EnableWebhookEndpoint = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/EnableWebhookEndpoint',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.EnableWebhookEndpointRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.EnableWebhookEndpointResponse.FromString,
+                _registered_method=True)
+        self.RotateWebhookSecret = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/RotateWebhookSecret',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.RotateWebhookSecretRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.RotateWebhookSecretResponse.FromString,
+                _registered_method=True)
+        self.ReplayWebhooks = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/ReplayWebhooks',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ReplayWebhooksRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ReplayWebhooksResponse.FromString,
+                _registered_method=True)
+        self.SendTestWebhook = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/SendTestWebhook',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.SendTestWebhookRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.SendTestWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListWebhookDeliveries = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/ListWebhookDeliveries',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookDeliveriesResponse.FromString,
+                _registered_method=True)
 
 
 class NotificationsServiceServicer:
-    """The in-app feed and the delivery log.
+    """The in-app feed, and the webhooks of the caller's organisation.
     """
 
     def ListNotifications(self, request, context):
@@ -58,6 +103,60 @@ class NotificationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MarkNotificationRead(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateWebhookEndpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookEndpoints(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhookEndpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableWebhookEndpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableWebhookEndpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateWebhookSecret(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayWebhooks(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendTestWebhook(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhookDeliveries(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,6 +175,51 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
                     request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadRequest.FromString,
                     response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadResponse.SerializeToString,
             ),
+            'CreateWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhookEndpoint,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointResponse.SerializeToString,
+            ),
+            'ListWebhookEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookEndpoints,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookEndpointsRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookEndpointsResponse.SerializeToString,
+            ),
+            'GetWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhookEndpoint,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetWebhookEndpointRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetWebhookEndpointResponse.SerializeToString,
+            ),
+            'DisableWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableWebhookEndpoint,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.DisableWebhookEndpointRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.DisableWebhookEndpointResponse.SerializeToString,
+            ),
+            'EnableWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableWebhookEndpoint,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.EnableWebhookEndpointRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.EnableWebhookEndpointResponse.SerializeToString,
+            ),
+            'RotateWebhookSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateWebhookSecret,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.RotateWebhookSecretRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.RotateWebhookSecretResponse.SerializeToString,
+            ),
+            'ReplayWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayWebhooks,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ReplayWebhooksRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ReplayWebhooksResponse.SerializeToString,
+            ),
+            'SendTestWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTestWebhook,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.SendTestWebhookRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.SendTestWebhookResponse.SerializeToString,
+            ),
+            'ListWebhookDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookDeliveries,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookDeliveriesRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookDeliveriesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'portolan.notifications.v1.NotificationsService', rpc_method_handlers)
@@ -85,7 +229,7 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotificationsService:
-    """The in-app feed and the delivery log.
+    """The in-app feed, and the webhooks of the caller's organisation.
     """
 
     @staticmethod
@@ -132,6 +276,249 @@ class NotificationsService:
             '/portolan.notifications.v1.NotificationsService/MarkNotificationRead',
             portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadRequest.SerializeToString,
             portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/CreateWebhookEndpoint',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/ListWebhookEndpoints',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookEndpointsRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookEndpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/GetWebhookEndpoint',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetWebhookEndpointRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/DisableWebhookEndpoint',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.DisableWebhookEndpointRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.DisableWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableWebhookEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/EnableWebhookEndpoint',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.EnableWebhookEndpointRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.EnableWebhookEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateWebhookSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/RotateWebhookSecret',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.RotateWebhookSecretRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.RotateWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/ReplayWebhooks',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.ReplayWebhooksRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.ReplayWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendTestWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/SendTestWebhook',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.SendTestWebhookRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.SendTestWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/ListWebhookDeliveries',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.ListWebhookDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NotificationsServiceStub:
-    """The in-app feed and the delivery log."""
+    """The in-app feed, and the webhooks of the caller's organisation."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,17 +35,35 @@ class NotificationsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> NotificationsServiceAsyncStub: ...
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
     MarkNotificationRead: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.MarkNotificationReadRequest, _notifications_pb2.MarkNotificationReadResponse]
+    CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.CreateWebhookEndpointRequest, _notifications_pb2.CreateWebhookEndpointResponse]
+    ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookEndpointsRequest, _notifications_pb2.ListWebhookEndpointsResponse]
+    GetWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.GetWebhookEndpointRequest, _notifications_pb2.GetWebhookEndpointResponse]
+    DisableWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.DisableWebhookEndpointRequest, _notifications_pb2.DisableWebhookEndpointResponse]
+    EnableWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.EnableWebhookEndpointRequest, _notifications_pb2.EnableWebhookEndpointResponse]
+    RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.RotateWebhookSecretRequest, _notifications_pb2.RotateWebhookSecretResponse]
+    ReplayWebhooks: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ReplayWebhooksRequest, _notifications_pb2.ReplayWebhooksResponse]
+    SendTestWebhook: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.SendTestWebhookRequest, _notifications_pb2.SendTestWebhookResponse]
+    ListWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookDeliveriesRequest, _notifications_pb2.ListWebhookDeliveriesResponse]
 
 @_typing.type_check_only
 class NotificationsServiceAsyncStub(NotificationsServiceStub):
-    """The in-app feed and the delivery log."""
+    """The in-app feed, and the webhooks of the caller's organisation."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
     MarkNotificationRead: _aio.UnaryUnaryMultiCallable[_notifications_pb2.MarkNotificationReadRequest, _notifications_pb2.MarkNotificationReadResponse]  # type: ignore[assignment]
+    CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.CreateWebhookEndpointRequest, _notifications_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
+    ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookEndpointsRequest, _notifications_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
+    GetWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.GetWebhookEndpointRequest, _notifications_pb2.GetWebhookEndpointResponse]  # type: ignore[assignment]
+    DisableWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.DisableWebhookEndpointRequest, _notifications_pb2.DisableWebhookEndpointResponse]  # type: ignore[assignment]
+    EnableWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.EnableWebhookEndpointRequest, _notifications_pb2.EnableWebhookEndpointResponse]  # type: ignore[assignment]
+    RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RotateWebhookSecretRequest, _notifications_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
+    ReplayWebhooks: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ReplayWebhooksRequest, _notifications_pb2.ReplayWebhooksResponse]  # type: ignore[assignment]
+    SendTestWebhook: _aio.UnaryUnaryMultiCallable[_notifications_pb2.SendTestWebhookRequest, _notifications_pb2.SendTestWebhookResponse]  # type: ignore[assignment]
+    ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookDeliveriesRequest, _notifications_pb2.ListWebhookDeliveriesResponse]  # type: ignore[assignment]
 
 class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The in-app feed and the delivery log."""
+    """The in-app feed, and the webhooks of the caller's organisation."""
 
     @_abc_1.abstractmethod
     def ListNotifications(
@@ -60,5 +78,68 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.MarkNotificationReadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.MarkNotificationReadResponse, _abc.Awaitable[_notifications_pb2.MarkNotificationReadResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CreateWebhookEndpoint(
+        self,
+        request: _notifications_pb2.CreateWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.CreateWebhookEndpointResponse, _abc.Awaitable[_notifications_pb2.CreateWebhookEndpointResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListWebhookEndpoints(
+        self,
+        request: _notifications_pb2.ListWebhookEndpointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListWebhookEndpointsResponse, _abc.Awaitable[_notifications_pb2.ListWebhookEndpointsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetWebhookEndpoint(
+        self,
+        request: _notifications_pb2.GetWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.GetWebhookEndpointResponse, _abc.Awaitable[_notifications_pb2.GetWebhookEndpointResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DisableWebhookEndpoint(
+        self,
+        request: _notifications_pb2.DisableWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.DisableWebhookEndpointResponse, _abc.Awaitable[_notifications_pb2.DisableWebhookEndpointResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def EnableWebhookEndpoint(
+        self,
+        request: _notifications_pb2.EnableWebhookEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.EnableWebhookEndpointResponse, _abc.Awaitable[_notifications_pb2.EnableWebhookEndpointResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RotateWebhookSecret(
+        self,
+        request: _notifications_pb2.RotateWebhookSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_notifications_pb2.RotateWebhookSecretResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ReplayWebhooks(
+        self,
+        request: _notifications_pb2.ReplayWebhooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ReplayWebhooksResponse, _abc.Awaitable[_notifications_pb2.ReplayWebhooksResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SendTestWebhook(
+        self,
+        request: _notifications_pb2.SendTestWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.SendTestWebhookResponse, _abc.Awaitable[_notifications_pb2.SendTestWebhookResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListWebhookDeliveries(
+        self,
+        request: _notifications_pb2.ListWebhookDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListWebhookDeliveriesResponse, _abc.Awaitable[_notifications_pb2.ListWebhookDeliveriesResponse]]: ...
 
 def add_NotificationsServiceServicer_to_server(servicer: NotificationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
