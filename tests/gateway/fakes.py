@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from portolan.routing.v1 import routing_pb2, routing_pb2_grpc
 
-from tests.gateway.builders import DOCUMENT_TYPE, STAMP, a_charge, a_document, a_task, an_imputation, encoded
+from tests.gateway.builders import AT, DOCUMENT_TYPE, STAMP, a_charge, a_document, a_task, an_imputation, encoded
 
 
 class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
@@ -37,6 +38,8 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         self.pause_s = 0.0
         self.timeline = 2
         self.goes_on = False
+        self.pieces = 0
+        self.attachments: dict[str, bytes] = {}
         self.refusal: errors.PortolanError | None = None
         self.withdrawn: list[intake_pb2.WithdrawDocumentRequest] = []
         self.heard: list[intake_pb2.Submission] = []
@@ -137,6 +140,26 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     async def CancelImputation(self, request: Any, context: Any) -> Any:
         shown = an_imputation(request.id, state="CANCELLED")
         return intake_pb2.CancelImputationResponse(imputation_json=encoded(shown))
+
+    async def StoreAttachment(self, requests: Any, context: Any) -> Any:
+        content, is_whole = bytearray(), False
+        async for request in requests:
+            self.pieces += 1
+            content += request.chunk
+            is_whole = request.is_last
+        self._may_refuse()
+        if not is_whole:
+            raise errors.Malformed("MALFORMED")
+        self.attachments[sha256 := hashlib.sha256(content).hexdigest()] = bytes(content)
+        shown = {"sha256": sha256, "media_type": "application/pdf", "size_bytes": len(content), "state": "CLEAN"}
+        return intake_pb2.StoreAttachmentResponse(attachment_json=encoded({**shown, "stored_at": AT}))
+
+    async def ReadAttachment(self, request: Any, context: Any) -> AsyncGenerator[Any, None]:
+        self._may_refuse()
+        content = self.attachments.get(request.sha256, b"%PDF-")
+        yield intake_pb2.ReadAttachmentResponse(media_type="application/pdf", size_bytes=len(content))
+        for start in range(0, len(content), 100_000):
+            yield intake_pb2.ReadAttachmentResponse(chunk=content[start : start + 100_000])
 
     async def ListDocumentTypes(self, request: Any, context: Any) -> Any:
         return intake_pb2.ListDocumentTypesResponse(document_type_jsons=[encoded(DOCUMENT_TYPE)])

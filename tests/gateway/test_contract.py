@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "submit_document": {"type": "paper.a", "body": {}},
     "cancel_document": {"reason": "the sale fell through"},
     "impute_title": an_imputation("d"),
+    "store_attachment": {"any": "file"},
     "decide_task": {"outcome": "grant", "authorised_quantity": {"value": "1", "unit": "KGM"}},
     "register_organisation": {"name": "N", "kind": "broker", "language": "fr"},
     "register_user": {"email": "a@b.example", "name": "N", "password": "p", "language": "fr", "roles": ["declarant"]},

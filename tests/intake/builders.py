@@ -7,15 +7,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import packs
 from intake.actions import catalogue, hearing, imputing, keys, reading
+from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.register import Answer, Register
 from intake.actions.submitting import Outcome, Submission, SubmissionDesk
 from intake.domain.documents import Item
 from intake.domain.rulebook import Rulebooks
+from intake.store.files import FolderStore
+from intake.store.viruses import NoSearch, VirusSearch
 from kit import clock, ids
 from kit.auth import Principal, TokenVerifier
 from kit.database import Database
@@ -27,6 +31,7 @@ SECRET = "a secret of the tests"
 TITLE = "import_title.ei"
 IMPORTER = "org-importer"
 BROKER = "org-broker"
+ATTACHMENT_BYTES_MAX = 1024 * 1024
 
 
 @lru_cache(maxsize=1)
@@ -173,6 +178,12 @@ async def a_window(db: Database, mint: TokenMint) -> Window:
     verifier = TokenVerifier(mint, SECRET)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
     return Window(db, rulebooks, identity, directory, register, desk, mint, verifier)
+
+
+async def the_attachments(window: Window, folder: Path, search: VirusSearch | None = None) -> Attachments:
+    files = FolderStore(folder)
+    await files.open()
+    return Attachments(window.db, files, search or NoSearch(), ATTACHMENT_BYTES_MAX)
 
 
 def the_broker(language: str = "en") -> Principal:

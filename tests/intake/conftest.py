@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -16,7 +17,7 @@ from kit.grpc import call, channel
 from kit.testing import TokenMint
 from portolan.intake.v1 import intake_pb2_grpc
 
-from tests.intake.builders import SECRET, Window, a_window
+from tests.intake.builders import SECRET, Window, a_window, the_attachments
 
 
 @pytest.fixture
@@ -43,11 +44,12 @@ class Face:
 
 
 @pytest.fixture
-async def face(window: Window) -> AsyncIterator[Face]:
+async def face(window: Window, tmp_path: Path) -> AsyncIterator[Face]:
     settings = Settings(service_secret=SECRET, grpc_port=0)
     watch = TimelineWatch(window.db)
     server = api_server(
-        settings, window.db, window.rulebooks, window.verifier, window.directory, window.register, watch
+        *(settings, window.db, window.rulebooks, window.verifier, window.directory, window.register),
+        *(watch, await the_attachments(window, tmp_path)),
     )
     stop = asyncio.Event()
     running = asyncio.gather(server.run(stop), watch.run(stop))

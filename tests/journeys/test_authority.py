@@ -46,7 +46,7 @@ VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
     **dict.fromkeys(
         (
-            *("get_document", "get_timeline", "follow_timeline", "get_receipt", "get_ledger"),
+            *("get_document", "get_timeline", "follow_timeline", "get_attachment", "get_receipt", "get_ledger"),
             *("withdraw_document", "cancel_document"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             "get_organisation",
@@ -56,6 +56,7 @@ VERDICTS: Mapping[str, str] = {
         HIDDEN,
     ),
     "create_webhook_endpoint": NEW,
+    "store_attachment": NEW,
     "list_webhook_endpoints": OWN,
     **dict.fromkeys(("list_users", "register_user", "list_clients", "register_client", "revoke_client"), REFUSED),
     **dict.fromkeys(("list_mandates", "grant_mandate", "revoke_mandate"), REFUSED),
@@ -105,7 +106,7 @@ def _roles(authority: str | list[str]) -> frozenset[str]:
 
 
 @pytest.fixture(scope="module")
-def world(portolan: Portolan, demo: Demo, broker: Actor, customs: Actor) -> World:
+def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs: Actor) -> World:
     title = accepted(portolan, demo, submitted(portolan, demo, broker))
     unit = title["body"]["lines"][0]["quantity"]["unit"]
     imputed = portolan.post(
@@ -131,11 +132,19 @@ def world(portolan: Portolan, demo: Demo, broker: Actor, customs: Actor) -> Worl
         "client_id": clients[0]["id"],
         "notification_id": feed[0]["id"],
         "endpoint_id": endpoint["id"],
+        "sha256": attachment(system, portolan.token(broker.credentials)),
         "document_type": "import_title.ei",
         "type": "import_title.ei",
         "list_name": "countries",
     }
     return World(ids, title)
+
+
+def attachment(system: System, token: str) -> str:
+    content = b"%PDF-1.7 the broker's own"
+    headers = {"authorization": f"Bearer {token}"}
+    stored = httpx.post(f"{system.base_url}/v1/attachments", content=content, headers=headers).json()
+    return str(stored["sha256"])
 
 
 def _key_of(demo: Demo, organisation_id: str) -> str:
@@ -154,6 +163,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "cancel_document": {"reason": "not mine"},
         "impute_title": imputation("X1", "1", unit),
         "cancel_imputation": {},
+        "store_attachment": {"a": "stranger's file"},
         "decide_task": {"outcome": "accept"},
         "register_organisation": {
             **{"name": "Nobody", "kind": "broker", "language": "en", "billing_mode": "subscriber"},

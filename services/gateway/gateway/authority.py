@@ -63,6 +63,10 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
     "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "store_attachment": Authority(FILERS | OFFICERS, "a file of the caller's organisation"),
+    "get_attachment": Authority(
+        SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"
+    ),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "list_tasks": Authority(OFFICERS | {"operator_admin"}, TASK),

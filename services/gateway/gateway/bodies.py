@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections.abc import AsyncIterator
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from kit import strict_json
-from kit.errors import Invalid, Malformed, TooLarge, Violation
+from kit.errors import Invalid, Malformed, TooLarge, UnsupportedMediaType, Violation
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from gateway.refusals import RequestTimeout, UnsupportedMediaType
+from gateway.refusals import RequestTimeout
 
 READ_S_MAX = 15.0
 QUERY_FIELDS_MAX = 16
@@ -73,6 +75,34 @@ async def read(scope: Scope, receive: Receive, bytes_max: int) -> bytes:
             return await _gather(receive, bytes_max)
     except TimeoutError as error:
         raise RequestTimeout("REQUEST_TIMEOUT", f"a body may take {READ_S_MAX:.0f} seconds") from error
+
+
+async def pieces(scope: Scope, receive: Receive, bytes_max: int, within_s: float) -> AsyncIterator[bytes]:
+    """The body as it comes, never more of it than one piece. Raises TooLarge, RequestTimeout, ClientGone."""
+    length = header(scope, b"content-length")
+    if length.isdigit() and int(length) > bytes_max:
+        raise _too_large(bytes_max)
+    until, size, has_more = time.monotonic() + within_s, 0, True
+    while has_more:
+        message = await _message(receive, until - time.monotonic())
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        if chunk:
+            yield chunk
+        has_more = message.get("more_body", False)
+
+
+async def _message(receive: Receive, within_s: float) -> Message:
+    try:
+        async with asyncio.timeout(within_s):
+            message = await receive()
+    except TimeoutError as error:
+        raise RequestTimeout("REQUEST_TIMEOUT", "the body took too long") from error
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
 
 
 async def _gather(receive: Receive, bytes_max: int) -> bytes:

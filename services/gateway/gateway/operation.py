@@ -30,6 +30,7 @@ BODY_BYTES_MAX = 64 * 1024
 TIMEOUT_S_MIN = 0.05
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+BINARY = "application/octet-stream"
 FORM = "application/x-www-form-urlencoded"
 
 Handler = Callable[..., Awaitable[Response]]
@@ -88,6 +89,11 @@ class Operation:
     @cached_property
     def reads_body(self) -> bool:
         return bool({"body", "raw"} & set(inspect.signature(self.handler).parameters))
+
+    @property
+    def takes_body(self) -> bool:
+        """Also one that the handler itself reads."""
+        return self.reads_body or bool(self.raw_schema) or self.media_type == BINARY
 
     @cached_property
     def body_is_optional(self) -> bool:

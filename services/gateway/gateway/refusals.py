@@ -17,9 +17,5 @@ class UriTooLong(PortolanError):
     status = 414
 
 
-class UnsupportedMediaType(PortolanError):
-    status = 415
-
-
 class HeadersTooLarge(PortolanError):
     status = 431

@@ -15,6 +15,8 @@ class GatewaySettings(ServiceSettings):
     requests_in_flight_max: int = 4096
     drain_s: float = 0.5
 
+    attachment_bytes_max: int = 20 * 1024 * 1024
+
     # Streams of server-sent events; clients come again by themselves when one ends.
     streams_max: int = 128
     streams_per_client_max: int = 8
@@ -31,4 +33,5 @@ class GatewaySettings(ServiceSettings):
     writes_per_minute: int = 60_000
     open_reads_per_minute: int = 60_000
     sign_ins_per_minute: int = 6_000
+    uploads_per_minute: int = 1_200
     sign_in_failures_per_minute: int = 30

@@ -14,6 +14,7 @@ from portolan.identity.v1 import identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
 from intake.actions import catalogue, keys
+from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
 from intake.actions.register import Register
@@ -22,6 +23,8 @@ from intake.api import AUTHORITY, IntakeApi
 from intake.domain.rulebook import Rulebooks
 from intake.events import GROUP, TOPICS, handlers
 from intake.settings import Settings
+from intake.store.files import FolderStore
+from intake.store.viruses import Clamd, NoSearch
 
 SERVICE = "intake"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -56,11 +59,13 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         directory = Directory(identity_pb2_grpc.IdentityServiceStub(identity), lambda: own_token(settings, SERVICE))
         remote = RemoteVerifier(settings)
         watch = TimelineWatch(db)
-        server = api_server(settings, db, rulebooks, remote.verifier, directory, register, watch)
+        attachments = await _attachments(settings, db)
+        server = api_server(settings, db, rulebooks, remote.verifier, directory, register, watch, attachments)
         register.open()
         try:
             await asyncio.gather(
-                server.run(stop), watch.run(stop), remote.watch(stop), catalogue.watch(db, rulebooks, stop)
+                *(server.run(stop), watch.run(stop), attachments.run(stop)),
+                *(remote.watch(stop), catalogue.watch(db, rulebooks, stop)),
             )
         finally:
             await register.close()
@@ -68,6 +73,13 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
             await identity.close()
 
     return loop
+
+
+async def _attachments(settings: Settings, db: Database) -> Attachments:
+    files = FolderStore((settings.home or Path(".portolan")) / "attachments")
+    await files.open()
+    search = Clamd(settings.clamd_address) if settings.clamd_address else NoSearch()
+    return Attachments(db, files, search, settings.attachment_bytes_max)
 
 
 def api_server(
@@ -78,10 +90,11 @@ def api_server(
     directory: Directory,
     register: Register,
     watch: TimelineWatch,
+    attachments: Attachments,
 ) -> Server:
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
-    api = IntakeApi(db, rulebooks, directory, desk, watch)
+    api = IntakeApi(db, rulebooks, directory, desk, watch, attachments)
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server
 

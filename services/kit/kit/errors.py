@@ -94,6 +94,10 @@ class TooLarge(PortolanError):
     status, rpc_code = 413, grpc.StatusCode.OUT_OF_RANGE
 
 
+class UnsupportedMediaType(PortolanError):
+    status, rpc_code = 415, grpc.StatusCode.INVALID_ARGUMENT
+
+
 class Busy(PortolanError):
     """The caller asks too often."""
 
@@ -114,7 +118,7 @@ KINDS: Mapping[str, type[PortolanError]] = {
     kind.__name__: kind
     for kind in (
         *(Malformed, Invalid, Unauthenticated, Forbidden, NotFound, Conflict, Refused),
-        *(PreconditionFailed, PreconditionRequired, TooLarge, Busy, Unavailable, Internal),
+        *(PreconditionFailed, PreconditionRequired, TooLarge, UnsupportedMediaType, Busy, Unavailable, Internal),
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from kit import auth, errors, telemetry, trace
-from kit.errors import Forbidden, PortolanError, Unauthenticated, Unavailable
+from kit.errors import Forbidden, Internal, PortolanError, Unauthenticated, Unavailable
 
 ANYONE: frozenset[str] = frozenset({"anyone"})
 SIGNED_IN: frozenset[str] = frozenset({"signed_in"})
@@ -94,33 +95,55 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
         handler = await continuation(details)
         if handler is None or details.method.startswith("/grpc.health."):
             return handler
-        if handler.unary_unary is None:
+        if handler.stream_stream is not None:
             return _stream_handler(handler, details.method, self.stopping)
-        wrapped = self._wrap(details.method, handler.unary_unary)
-        return grpc.unary_unary_rpc_method_handler(
+        wrap, kind = self._wrapping(handler)
+        wrapped = wrap(details.method, handler.unary_unary or handler.stream_unary or handler.unary_stream)
+        return kind(
             wrapped, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
         )
 
+    def _wrapping(self, handler: Any) -> tuple[Any, Any]:
+        """Uploads and downloads are one call by one caller, as unary calls are."""
+        if handler.unary_unary is not None:
+            return self._wrap, grpc.unary_unary_rpc_method_handler
+        if handler.stream_unary is not None:
+            return self._wrap, grpc.stream_unary_rpc_method_handler
+        return self._wrap_download, grpc.unary_stream_rpc_method_handler
+
     def _wrap(self, method: str, handle: Handler) -> Handler:
         async def answer(request: Any, context: Any) -> Any:
-            began = time.perf_counter()
-            code = "OK"
-            try:
-                await self._enter(method, context)
+            async with self._answering(method, context):
                 return await handle(request, context)
-            except PortolanError as error:
-                code = error.rpc_code.name
-                await context.abort_with_status(errors.to_status(error))
-            except grpc.aio.AbortError:
-                raise
-            except Exception as error:
-                code = "INTERNAL"
-                await context.abort_with_status(errors.to_status(errors.fault("call_failed", error, method=method)))
-            finally:
-                took = time.perf_counter() - began
-                telemetry.CALL_SECONDS.labels(self._service, method.rpartition("/")[2], code).observe(took)
 
         return answer
+
+    def _wrap_download(self, method: str, handle: Callable[[Any, Any], AsyncGenerator[Any, None]]) -> Any:
+        async def answer(request: Any, context: Any) -> AsyncGenerator[Any, None]:
+            async with self._answering(method, context), contextlib.aclosing(handle(request, context)) as items:
+                async for item in items:
+                    yield item
+
+        return answer
+
+    @contextlib.asynccontextmanager
+    async def _answering(self, method: str, context: Any) -> AsyncIterator[None]:
+        began = time.perf_counter()
+        code = "OK"
+        try:
+            await self._enter(method, context)
+            yield
+        except PortolanError as error:
+            code = error.rpc_code.name
+            await context.abort_with_status(errors.to_status(error))
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            code = "INTERNAL"
+            await context.abort_with_status(errors.to_status(errors.fault("call_failed", error, method=method)))
+        finally:
+            took = time.perf_counter() - began
+            telemetry.CALL_SECONDS.labels(self._service, method.rpartition("/")[2], code).observe(took)
 
     async def _enter(self, method: str, context: Any) -> None:
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
@@ -233,18 +256,74 @@ async def call(
     method: Any, request: Any, *, token: str = "", language: str = "", deadline_s: float = DEADLINE_S
 ) -> Any:
     """Calls a stub's unary method with deadline, trace and caller; raises the PortolanError the other end raised."""
+    try:
+        return await method(request, timeout=_left_s(deadline_s), metadata=_metadata(token, language))
+    except grpc.aio.AioRpcError as error:
+        raise errors.from_rpc(error) from error
+
+
+async def upload(
+    method: Any, requests: AsyncIterator[Any], *, token: str, language: str = "", deadline_s: float = DEADLINE_S
+) -> Any:
+    """Calls a stub's stream-unary method. Raises what `requests` raises, or the PortolanError of the other end.
+
+    `requests` is read to its end in any case: whoever is behind it listens for an answer only then. The other end
+    reads all of it, too, before it refuses: what is written to a call that has ended hides why it did.
+    """
+    call = method(timeout=_left_s(deadline_s), metadata=_metadata(token, language))
+    is_listening = True
+    try:
+        async for request in requests:
+            is_listening = is_listening and await _written(call, request)
+        if is_listening:
+            await call.done_writing()
+        return await call
+    except grpc.aio.AioRpcError as error:
+        refusal = errors.from_rpc(error)
+        if not is_listening and isinstance(refusal, Internal):
+            raise Unavailable("OVERLOADED", "the transfer was broken off") from error
+        raise refusal from error
+    finally:
+        call.cancel()
+
+
+async def _written(call: Any, request: Any) -> bool:
+    """False when the other end has answered already."""
+    try:
+        await call.write(request)
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return False
+    return True
+
+
+async def download(
+    method: Any, request: Any, *, token: str, language: str = "", deadline_s: float = DEADLINE_S
+) -> AsyncGenerator[Any, None]:
+    """Calls a stub's unary-stream method. Raises the PortolanError the other end raised."""
+    call = method(request, timeout=_left_s(deadline_s), metadata=_metadata(token, language))
+    try:
+        async for response in call:
+            yield response
+    except grpc.aio.AioRpcError as error:
+        raise errors.from_rpc(error) from error
+    finally:
+        call.cancel()
+
+
+def _left_s(deadline_s: float) -> float:
     left = remaining_s(deadline_s)
     if left <= 0:
         raise Unavailable("OVERLOADED", "the time for this request is spent")
+    return left
+
+
+def _metadata(token: str, language: str) -> list[tuple[str, str]]:
     metadata = [("traceparent", trace.current())]
     if token:
         metadata.append(("authorization", f"Bearer {token}"))
     if language:
         metadata.append(("accept-language", language))
-    try:
-        return await method(request, timeout=left, metadata=metadata)
-    except grpc.aio.AioRpcError as error:
-        raise errors.from_rpc(error) from error
+    return metadata
 
 
 async def is_serving(channel: grpc.aio.Channel, deadline_s: float = 0.5) -> bool:

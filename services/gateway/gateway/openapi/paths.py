@@ -8,10 +8,11 @@ from typing import Any
 
 from gateway.authority import ANYONE, SIGNED_IN
 from gateway.openapi.components import PARAMETERS, REF, properties_of, schema_of
-from gateway.operation import FORM, JSON, NDJSON, Operation
+from gateway.operation import BINARY, FORM, JSON, NDJSON, Operation
 from gateway.problems import MEDIA_TYPE
 
 KEY_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$", "maxLength": 128}
+BYTES = {"type": "string", "format": "binary"}
 PROBLEM = {"$ref": "#/components/responses/Problem"}
 TOKEN_REFUSALS = ("400", "401", "403", "413", "429", "503")
 
@@ -70,6 +71,9 @@ def _request_body(operation: Operation, document_types: Sequence[Mapping[str, An
         described = f"One `{operation.raw_schema}` a line."
         content: dict[str, Any] = {"schema": {"type": "string"}, "x-portolan-line": _ref(operation.raw_schema)}
         return {"required": True, "description": described, "content": {NDJSON: content}}
+    if operation.media_type == BINARY:
+        described = "Its content decides what it is: PDF, PNG, JPEG, XML, JSON and office files are taken."
+        return {"required": True, "description": described, "content": {BINARY: {"schema": BYTES}}}
     if operation.raw_schema:
         content = {"schema": _ref(operation.raw_schema)}
         if operation.raw_schema == "Submission" and document_types:
@@ -113,9 +117,9 @@ def _refusals(operation: Operation) -> list[str]:
         "404": bool(operation.path_names),
         "409": operation.method != "GET" and not operation.authority.is_open,
         "412": "If-Match" in operation.request_headers,
-        "413": operation.reads_body or bool(operation.raw_schema),
-        "415": operation.reads_body or bool(operation.raw_schema),
-        "422": operation.reads_body or bool(operation.raw_schema),
+        "413": operation.takes_body,
+        "415": operation.takes_body,
+        "422": operation.takes_body,
         "428": "If-Match" in operation.request_headers,
         "429": True,
         "503": True,

@@ -2,6 +2,7 @@
 
 from gateway.operation import Operation
 from gateway.routes import (
+    attachments,
     batch,
     billing,
     docs,
@@ -28,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *timeline_stream.OPERATIONS,
     *simulation.OPERATIONS,
     *batch.OPERATIONS,
+    *attachments.OPERATIONS,
     *titles.OPERATIONS,
     *tasks.OPERATIONS,
     *billing.OPERATIONS,

@@ -25,3 +25,12 @@ IMPUTATIONS_TOTAL = Counter(
     "Imputations by outcome. `exceeded` is a title that had no more.",
     ["outcome"],
 )
+ATTACHMENTS_TOTAL = Counter(
+    "portolan_intake_attachments_total",
+    "Files received, by whether their bytes were here before.",
+    ["outcome"],
+)
+PENDING_ATTACHMENTS = Gauge(
+    "portolan_intake_pending_attachments",
+    "Files that wait to be searched for viruses, as far as they were looked at. When it stays up, ask what ails clamd.",
+)

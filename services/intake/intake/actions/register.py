@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kit import telemetry, trace, wire
-from kit.database import Database
-from kit.errors import Invalid, PortolanError, Unavailable, fault
+from kit.auth import Principal
+from kit.database import Database, Tx
+from kit.errors import Invalid, PortolanError, Unavailable, Violation, fault
 from kit.outbox import OutboxEntry
 from portolan.intake.v1 import events_pb2
 
-from intake.actions import metrics
+from intake.actions import metrics, referring
 from intake.actions.numbers import Numbers
 from intake.domain import representation
 from intake.domain.canonical import canonical
@@ -20,7 +21,7 @@ from intake.domain.documents import Document
 from intake.domain.receipts import ReceiptKey, body_digest
 from intake.domain.references import reference
 from intake.domain.rulebook import Candidate, Judgement, Rulebook
-from intake.store import submissions
+from intake.store import attachments, submissions
 from intake.store.submissions import Acceptance, EarlierAnswer, Key
 
 TOPIC = "portolan.intake.document.v1"
@@ -121,12 +122,19 @@ class Register:
         acceptances = [self._acceptance(draft, number) for draft, number in zip(drafts, numbers, strict=True)]
         async with self._db.transaction() as tx:
             accepted = await submissions.accept(tx, acceptances)
+            await _refer(tx, [draft for draft in drafts if draft.candidate.document_id in accepted])
         used = [one.key for one in acceptances if one.document.id not in accepted]
         earlier = await self.earlier(used) if used else {}
         return [
             _fresh(one) if one.document.id in accepted else replay(earlier[one.key], one.fingerprint)
             for one in acceptances
         ]
+
+    async def unusable_files(
+        self, caller: Principal, places: Sequence[tuple[str, str]], language: str
+    ) -> Sequence[Violation]:
+        """What is wrong with referring to these files."""
+        return await referring.unusable(self._db, caller, places, language)
 
     async def earlier(self, keys: Sequence[Key]) -> dict[Key, EarlierAnswer]:
         async with self._db.connection() as connection:
@@ -165,6 +173,14 @@ class Register:
                 "trace_id": trace.trace_id(traceparent),
             }
         )
+
+
+async def _refer(tx: Tx, drafts: Sequence[Draft]) -> None:
+    references = [
+        (draft.candidate.document_id, sha256) for draft in drafts for _, sha256 in draft.judgement.attachments
+    ]
+    if references:
+        await attachments.refer(tx, references)
 
 
 def replay(earlier: EarlierAnswer, fingerprint: bytes) -> Answer | PortolanError:

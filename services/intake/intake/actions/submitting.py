@@ -77,6 +77,8 @@ class SubmissionDesk:
         opened = [await self._open(submission) for submission in submissions]
         filings = await self._filings({one.parties for one in opened if isinstance(one, Opened) and one.parties})
         drafts = [self._draft(one, filings) if isinstance(one, Opened) else one for one in opened]
+        pairs = zip(opened, drafts, strict=True)
+        drafts = await asyncio.gather(*(self._referring(one, draft) for one, draft in pairs))
         outcomes = await asyncio.gather(*(self._enter(draft) for draft in drafts))
         outcomes = await self._overruled(opened, outcomes)
         for outcome in outcomes:
@@ -94,7 +96,9 @@ class SubmissionDesk:
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
         candidate = Candidate("", asked.body, filing, clock.now(), caller.language)
         judgement = book.rules(asked.type, caller.language).judge(candidate)
-        return Simulation(judgement.violations, asked.type, owner, judgement.facts_json, book.pack.version)
+        wrong = await self._register.unusable_files(caller, judgement.attachments, caller.language)
+        violations = [*judgement.violations, *wrong]
+        return Simulation(violations, asked.type, owner, judgement.facts_json, book.pack.version)
 
     async def _open(self, submission: Submission) -> Opened | PortolanError:
         try:
@@ -149,6 +153,16 @@ class SubmissionDesk:
         return Draft(
             book, asked.type, candidate, judgement, opened.submission.idempotency_key, fingerprint, traceparent
         )
+
+    async def _referring(self, opened: Opened | PortolanError, draft: Draft | PortolanError) -> Draft | PortolanError:
+        """A file that the sender may not read is none to refer to."""
+        if isinstance(opened, PortolanError) or isinstance(draft, PortolanError) or not draft.judgement.attachments:
+            return draft
+        try:
+            wrong = await self._register.unusable_files(opened.caller, draft.judgement.attachments, opened.language)
+        except PortolanError as error:
+            return error
+        return Invalid("INVALID_DOCUMENT", violations=wrong) if wrong else draft
 
     async def _enter(self, draft: Draft | PortolanError) -> Outcome:
         if isinstance(draft, PortolanError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from kit.auth import caller
 from kit.database import Database
+from kit.errors import PortolanError
 from kit.grpc import ANYONE, SIGNED_IN, remaining_s
 from portolan.intake.v1 import intake_pb2 as pb
 from portolan.intake.v1 import intake_pb2_grpc
@@ -13,15 +16,18 @@ from portolan.type.v1 import type_pb2
 
 from intake.actions import cancelling, catalogue, following, imputing, keys, reading, withdrawing
 from intake.actions.acts import Act
+from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
 from intake.actions.submitting import DECLARANT, SubmissionDesk
 from intake.api import stream
+from intake.domain import representation
 from intake.domain.rulebook import Rulebooks
 from intake.store.documents import Filter
 
 CUSTOMS = frozenset({"customs_officer"})
 DECLARANTS = frozenset({DECLARANT})
+OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
 # Of a waiting call's time, what is kept for answering it.
 ANSWER_S = 0.5
 
@@ -39,6 +45,8 @@ AUTHORITY = {
     "GetLedger": SIGNED_IN,
     "ImputeTitle": CUSTOMS,
     "CancelImputation": CUSTOMS,
+    "StoreAttachment": DECLARANTS | OFFICERS,
+    "ReadAttachment": SIGNED_IN,
     "ListDocumentTypes": ANYONE,
     "GetDocumentType": ANYONE,
     "ListReferenceCodes": ANYONE,
@@ -48,13 +56,20 @@ AUTHORITY = {
 
 class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
     def __init__(
-        self, db: Database, rulebooks: Rulebooks, directory: Directory, desk: SubmissionDesk, watch: TimelineWatch
+        self,
+        db: Database,
+        rulebooks: Rulebooks,
+        directory: Directory,
+        desk: SubmissionDesk,
+        watch: TimelineWatch,
+        attachments: Attachments,
     ) -> None:
         self._db = db
         self._rulebooks = rulebooks
         self._directory = directory
         self._desk = desk
         self._watch = watch
+        self._attachments = attachments
 
     def SubmitDocuments(self, request_iterator: stream.Requests, context: Any) -> stream.Responses:
         return stream.answer_all(self._desk, request_iterator)
@@ -114,6 +129,25 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
             self._db, self._rulebooks, caller(), request.id, request.imputation_id, request.reason
         )
         return pb.CancelImputationResponse(imputation_json=cancelled)
+
+    async def StoreAttachment(
+        self, request_iterator: AsyncIterator[pb.StoreAttachmentRequest], context: Any
+    ) -> pb.StoreAttachmentResponse:
+        try:
+            stored = await self._attachments.store(caller(), stream.whole(request_iterator))
+        except PortolanError:
+            await stream.heard_out(request_iterator)
+            raise
+        return pb.StoreAttachmentResponse(attachment_json=representation.attachment_json(stored))
+
+    async def ReadAttachment(
+        self, request: pb.ReadAttachmentRequest, context: Any
+    ) -> AsyncGenerator[pb.ReadAttachmentResponse, None]:
+        found, chunks = await self._attachments.read(caller(), request.sha256)
+        async with contextlib.aclosing(chunks):
+            yield pb.ReadAttachmentResponse(media_type=found.media_type, size_bytes=found.size_bytes)
+            async for chunk in chunks:
+                yield pb.ReadAttachmentResponse(chunk=chunk)
 
     async def ListDocumentTypes(
         self, request: pb.ListDocumentTypesRequest, context: Any

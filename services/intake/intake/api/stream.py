@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 
 from kit import errors
-from kit.errors import PortolanError, fault
+from kit.errors import Malformed, PortolanError, fault
 from portolan.intake.v1 import intake_pb2 as pb
 
 from intake.actions.register import Answer
 from intake.actions.submitting import Outcome, Submission, SubmissionDesk
 
 MESSAGES_IN_FLIGHT_MAX = 64
+# What is still read of a file that was refused half way.
+REFUSED_BYTES_MAX = 64 * 1024 * 1024
 
+Chunks = AsyncIterable[pb.StoreAttachmentRequest]
 Requests = AsyncIterable[pb.SubmitDocumentsRequest]
 Responses = AsyncIterator[pb.SubmitDocumentsResponse]
 
@@ -73,3 +76,22 @@ def _answer(outcome: Outcome) -> pb.SubmissionAnswer:
             replayed=outcome.replayed,
         )
     return pb.SubmissionAnswer(problem=errors.to_problem(outcome))
+
+
+async def whole(requests: Chunks) -> AsyncIterator[bytes]:
+    """A caller who breaks off looks like one who is done. Raises Malformed."""
+    is_whole = False
+    async for request in requests:
+        yield request.chunk
+        is_whole = request.is_last
+    if not is_whole:
+        raise Malformed("MALFORMED", "the file did not arrive whole")
+
+
+async def heard_out(requests: Chunks) -> None:
+    """Who still writes would not hear why it was refused."""
+    bytes_heard = 0
+    async for request in requests:
+        bytes_heard += len(request.chunk)
+        if bytes_heard > REFUSED_BYTES_MAX:
+            return

@@ -12,6 +12,7 @@ import msgspec
 from kit import wire
 from packs.model import Code, DocumentType
 
+from intake.domain.attachments import Attachment
 from intake.domain.documents import Document, Item
 from intake.domain.imputations import Imputation
 from intake.domain.titles import EntryKind, TitleLine
@@ -80,6 +81,18 @@ def timeline_json(document: Document, holder: Holder | None, items: Iterable[Ite
 
 def item_json(seq: int, item: Item) -> bytes:
     return msgspec.json.encode(_item(seq, item))
+
+
+def attachment_json(attachment: Attachment) -> bytes:
+    return msgspec.json.encode(
+        {
+            "sha256": attachment.sha256,
+            "media_type": attachment.media_type,
+            "size_bytes": attachment.size_bytes,
+            "state": attachment.state,
+            "stored_at": wire.rfc3339(attachment.stored_at),
+        }
+    )
 
 
 def imputation_json(imputation: Imputation) -> bytes:

@@ -29,9 +29,12 @@ BODY = "/body"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
+    """`attachments`: where the document refers to files, and to which; whether it may is for those who know them."""
+
     violations: Sequence[Violation]
     facts: Mapping[str, Any]
     lines: Sequence[TitleLine] = ()
+    attachments: Sequence[tuple[str, str]] = ()
 
     @property
     def facts_json(self) -> bytes:
@@ -113,7 +116,7 @@ class TypeRules:
         ]
         facts = {**derived, **self._own_facts(candidate, derived)}
         faults += self._refusals(facts, language)
-        return Judgement(faults, facts, lines)
+        return Judgement(faults, facts, lines, self._shape.attachments(candidate.body, BODY))
 
     def _refusals(self, facts: Mapping[str, Any], language: str) -> list[Violation]:
         """Admission rules of the table: another type must carry these goods, or none is needed."""

@@ -28,10 +28,11 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A place in the form whose strings are codes of a list, or dates (`list` empty)."""
+    """A place in the form whose strings are codes of a list, hashes of attachments, or dates (`list` empty)."""
 
     path: Path
     list: str
+    is_attachment: bool = False
 
 
 class Shape:
@@ -39,13 +40,19 @@ class Shape:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
-        self._probes = tuple(dict.fromkeys(_probes(schema, schema, (), 0)))
+        probes = tuple(dict.fromkeys(_probes(schema, schema, (), 0)))
+        self._probes = tuple(probe for probe in probes if not probe.is_attachment)
+        self._attachments = tuple(probe for probe in probes if probe.is_attachment)
 
     def violations(self, value: Any, members: Members, language: str, root: str = "") -> list[Violation]:
         """Code lists and dates are looked at only in what has the right shape."""
         if not self._validator.is_valid(value):
             return list(islice(self._shape_faults(value, language, root), VIOLATIONS_MAX))
         return list(islice(self._code_faults(value, members, language, root), VIOLATIONS_MAX))
+
+    def attachments(self, value: Any, root: str = "") -> list[tuple[str, str]]:
+        """Where the form refers to files (`x-attachment`), and to which."""
+        return [leaf for probe in self._attachments for leaf in _leaves(value, probe.path, root)]
 
     def _shape_faults(self, value: Any, language: str, root: str) -> Iterator[Violation]:
         for error in self._validator.iter_errors(value):
@@ -95,6 +102,8 @@ def _probes(schema: Any, root: Mapping[str, Any], path: Path, depth: int) -> Ite
         return
     if "x-list" in schema:
         yield Probe(path, str(schema["x-list"]))
+    elif schema.get("x-attachment") is True:
+        yield Probe(path, "", is_attachment=True)
     elif schema.get("format") == "date":
         yield Probe(path, "")
     for inner, step in _inner(schema, root):

@@ -106,6 +106,16 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentTypeRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentTypeResponse.FromString,
                 _registered_method=True)
+        self.StoreAttachment = channel.stream_unary(
+                '/portolan.intake.v1.IntakeService/StoreAttachment',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.StoreAttachmentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.StoreAttachmentResponse.FromString,
+                _registered_method=True)
+        self.ReadAttachment = channel.unary_stream(
+                '/portolan.intake.v1.IntakeService/ReadAttachment',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentResponse.FromString,
+                _registered_method=True)
         self.ListReferenceCodes = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ListReferenceCodes',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListReferenceCodesRequest.SerializeToString,
@@ -213,6 +223,20 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StoreAttachment(self, request_iterator, context):
+        """Content-addressed: the same bytes again are the same attachment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadAttachment(self, request, context):
+        """The first message describes, those after it carry the bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListReferenceCodes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -298,6 +322,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.GetDocumentType,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentTypeRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentTypeResponse.SerializeToString,
+            ),
+            'StoreAttachment': grpc.stream_unary_rpc_method_handler(
+                    servicer.StoreAttachment,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.StoreAttachmentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.StoreAttachmentResponse.SerializeToString,
+            ),
+            'ReadAttachment': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadAttachment,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentResponse.SerializeToString,
             ),
             'ListReferenceCodes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReferenceCodes,
@@ -690,6 +724,60 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/GetDocumentType',
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentTypeRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentTypeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StoreAttachment(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/portolan.intake.v1.IntakeService/StoreAttachment',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.StoreAttachmentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.StoreAttachmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadAttachment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ReadAttachment',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

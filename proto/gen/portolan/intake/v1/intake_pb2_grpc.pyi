@@ -56,6 +56,10 @@ class IntakeServiceStub:
     CancelImputation: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelImputationRequest, _intake_pb2.CancelImputationResponse]
     ListDocumentTypes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]
     GetDocumentType: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]
+    StoreAttachment: _grpc.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]
+    """Content-addressed: the same bytes again are the same attachment."""
+    ReadAttachment: _grpc.UnaryStreamMultiCallable[_intake_pb2.ReadAttachmentRequest, _intake_pb2.ReadAttachmentResponse]
+    """The first message describes, those after it carry the bytes."""
     ListReferenceCodes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListReferenceCodesRequest, _intake_pb2.ListReferenceCodesResponse]
     ListReceiptKeys: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListReceiptKeysRequest, _intake_pb2.ListReceiptKeysResponse]
     """Public keys that verify receipts. Idempotent."""
@@ -88,6 +92,10 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     CancelImputation: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelImputationRequest, _intake_pb2.CancelImputationResponse]  # type: ignore[assignment]
     ListDocumentTypes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]  # type: ignore[assignment]
     GetDocumentType: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]  # type: ignore[assignment]
+    StoreAttachment: _aio.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]  # type: ignore[assignment]
+    """Content-addressed: the same bytes again are the same attachment."""
+    ReadAttachment: _aio.UnaryStreamMultiCallable[_intake_pb2.ReadAttachmentRequest, _intake_pb2.ReadAttachmentResponse]  # type: ignore[assignment]
+    """The first message describes, those after it carry the bytes."""
     ListReferenceCodes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListReferenceCodesRequest, _intake_pb2.ListReferenceCodesResponse]  # type: ignore[assignment]
     ListReceiptKeys: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListReceiptKeysRequest, _intake_pb2.ListReceiptKeysResponse]  # type: ignore[assignment]
     """Public keys that verify receipts. Idempotent."""
@@ -201,6 +209,22 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.GetDocumentTypeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.GetDocumentTypeResponse, _abc.Awaitable[_intake_pb2.GetDocumentTypeResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def StoreAttachment(
+        self,
+        request_iterator: _MaybeAsyncIterator[_intake_pb2.StoreAttachmentRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.StoreAttachmentResponse, _abc.Awaitable[_intake_pb2.StoreAttachmentResponse]]:
+        """Content-addressed: the same bytes again are the same attachment."""
+
+    @_abc_1.abstractmethod
+    def ReadAttachment(
+        self,
+        request: _intake_pb2.ReadAttachmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_intake_pb2.ReadAttachmentResponse], _abc.AsyncIterator[_intake_pb2.ReadAttachmentResponse]]:
+        """The first message describes, those after it carry the bytes."""
 
     @_abc_1.abstractmethod
     def ListReferenceCodes(

@@ -1,0 +1,104 @@
+"""Where the bytes of attachments are: a port that any object store can fill, and the adapter for a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import IO, Protocol
+
+from kit import ids
+
+CHUNK_BYTES = 256 * 1024
+ABANDONED_S = 3600.0
+
+
+class Incoming(Protocol):
+    """Bytes whose hash is not known yet; what is not kept is forgotten."""
+
+    async def write(self, chunk: bytes) -> None: ...
+
+    async def keep(self, sha256: str) -> None:
+        """Durable under its hash when this returns; nothing happens when it was there."""
+
+
+class FileStore(Protocol):
+    """`receive` is S3's multipart upload, `read` a GET: no file is ever changed or listed."""
+
+    def receive(self) -> AbstractAsyncContextManager[Incoming]: ...
+
+    def read(self, sha256: str) -> AsyncGenerator[bytes, None]: ...
+
+
+class FolderStore:
+    """`ab/cd/abcd…` under one folder; arriving files lie in `incoming` until they are whole, synced and renamed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+
+    async def open(self) -> None:
+        """Forgets what a killed process left half received."""
+        await asyncio.to_thread(self._prepare)
+
+    @asynccontextmanager
+    async def receive(self) -> AsyncIterator[Incoming]:
+        at = self._incoming / ids.new_id()
+        file = await asyncio.to_thread(at.open, "xb")
+        try:
+            yield _ArrivingFile(self._path, at, file)
+        finally:
+            file.close()
+            at.unlink(missing_ok=True)
+
+    async def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
+        file = await asyncio.to_thread(self._path(sha256).open, "rb")
+        try:
+            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                yield chunk
+        finally:
+            file.close()
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / sha256[2:4] / sha256
+
+    def _prepare(self) -> None:
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        for left in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < time.time() - ABANDONED_S:
+                    left.unlink()
+
+
+class _ArrivingFile:
+    def __init__(self, path: Callable[[str], Path], at: Path, file: IO[bytes]) -> None:
+        self._path = path
+        self._at = at
+        self._file = file
+
+    async def write(self, chunk: bytes) -> None:
+        await asyncio.to_thread(self._file.write, chunk)
+
+    async def keep(self, sha256: str) -> None:
+        await asyncio.to_thread(self._keep, self._path(sha256))
+
+    def _keep(self, path: Path) -> None:
+        if not path.exists():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._at.rename(path)
+        for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
+            _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the name, too, outlives a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
