@@ -12,7 +12,7 @@ import typer
 from packs import read as read_pack
 from rich.console import Console
 
-from portolan_cli import desk, places, receipts, run, show, texts
+from portolan_cli import country, desk, places, receipts, run, show, texts
 from portolan_cli.client import Problem, Unreachable
 from portolan_cli.demo_file import NoSuchActor
 from portolan_cli.embedded.postgres import PostgresFailed
@@ -26,7 +26,7 @@ from portolan_cli.seeding.plan import SeedError
 
 # What a person can do something about: said in one sentence, without a stack trace.
 EXPECTED = (
-    *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning),
+    *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning, country.OtherCountry),
     *(PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
 )
 FAILED = 1
@@ -77,7 +77,7 @@ def demo(
     desk.greet(known.base_url)
     console = Console(stderr=as_json)
     results = []
-    folder = places.pack(pack)
+    folder = country.pack_of(places.home(home), pack)
     for case in [*golden_cases(folder), *(load_moves(folder) if everything or only else [])]:
         if only in ("", case.name):
             console.print(f"[bold]{case.name}[/] {show.title(case.title)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from portolan_cli import demo_file
+from portolan_cli import country, demo_file
 from portolan_cli.client import GivenUp, Portolan
 from portolan_cli.embedded import run_file
 from portolan_cli.embedded.supervisor import Supervisor
@@ -20,6 +20,7 @@ async def run(home: Path, pack: Path, port: int, console: Console, *, seeds: boo
     running = run_file.read(home)
     if running is not None:
         raise AlreadyRunning(f"already running in {home}, process {running['supervisor']['pid']}")
+    country.claim(home, pack)
     console.print(f"[dim]Portolan starts in {home} …[/]")
     supervisor = Supervisor(home, pack, port, say=console.print)
     async with supervisor.running():
