@@ -316,6 +316,18 @@ class FakeNotifications(notifications_pb2_grpc.NotificationsServiceServicer):
         shown = notifications_pb2.Notification(id=request.id, state="SENT", created_at=STAMP, read_at=STAMP)
         return notifications_pb2.MarkNotificationReadResponse(notification=shown)
 
+    async def GetNotificationPreferences(self, request: Any, context: Any) -> Any:
+        channels = [notifications_pb2.PreferenceChannel(channel="email", muted=True)]
+        rule = notifications_pb2.PreferenceRule(rule="N1", event="e", template="t", channels=channels)
+        shown = notifications_pb2.NotificationPreferences(rules=[rule], timezone="UTC")
+        return notifications_pb2.GetNotificationPreferencesResponse(preferences=shown)
+
+    async def PutNotificationPreferences(self, request: Any, context: Any) -> Any:
+        shown = notifications_pb2.NotificationPreferences(
+            quiet_begins=request.quiet_begins, quiet_ends=request.quiet_ends, timezone="UTC"
+        )
+        return notifications_pb2.PutNotificationPreferencesResponse(preferences=shown)
+
     async def CreateWebhookEndpoint(self, request: Any, context: Any) -> Any:
         shown = an_endpoint("w-1", url=request.url, signature=request.signature)
         return notifications_pb2.CreateWebhookEndpointResponse(endpoint=shown)

@@ -31,6 +31,9 @@ BODIES: dict[str, Any] = {
     "register_user": {"email": "a@b.example", "name": "N", "password": "p", "language": "fr", "roles": ["declarant"]},
     "register_client": {"name": "N", "roles": ["declarant"]},
     "grant_mandate": {"agent_organisation_id": "o", "powers": ["file"], "valid_to": "2027-01-01T00:00:00Z"},
+    "put_notification_preferences": {
+        **{"muted": [{"rule": "N1", "channel": "email"}], "quiet_hours": {"begins": "22:00", "ends": "06:30"}},
+    },
     "create_webhook_endpoint": {"url": "https://a.example/hook", "event_types": ["document.submitted"]},
 }
 PATHS = {"document_type": "paper.a", "list_name": "units", "client_id": "c-2"}

@@ -57,7 +57,7 @@ VERDICTS: Mapping[str, str] = {
     ),
     "create_webhook_endpoint": NEW,
     "store_attachment": NEW,
-    "list_webhook_endpoints": OWN,
+    **dict.fromkeys(("list_webhook_endpoints", "get_notification_preferences", "put_notification_preferences"), OWN),
     **dict.fromkeys(("list_users", "register_user", "list_clients", "register_client", "revoke_client"), REFUSED),
     **dict.fromkeys(("list_mandates", "grant_mandate", "revoke_mandate"), REFUSED),
 }
@@ -174,6 +174,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         },
         "register_client": {"name": "x", "roles": ["declarant"], "responsible_user_id": "x"},
         "create_webhook_endpoint": WEBHOOK,
+        "put_notification_preferences": {"muted": []},
         "grant_mandate": {
             **{"agent_organisation_id": stranger, "powers": ["file"], "document_types": []},
             **{"valid_from": "2026-01-01T00:00:00Z", "valid_to": "2030-01-01T00:00:00Z"},

@@ -83,7 +83,9 @@ async def test_what_is_not_there_cannot_be_read(db: Database, name: str) -> None
 
 
 async def test_the_face_says_what_the_actions_found(db: Database) -> None:
-    face = api.NotificationsApi(db, actions.WebhookDesk(db, Vault("s"), is_demo=False))
+    face = api.NotificationsApi(
+        db, actions.WebhookDesk(db, Vault("s"), is_demo=False), actions.PreferenceDesk(db, actions.RuleDesk())
+    )
     set_caller(IMPORTER)
     listed = await face.ListNotifications(pb.ListNotificationsRequest(limit=1), None)
     read = await face.MarkNotificationRead(pb.MarkNotificationReadRequest(id=listed.notifications[0].id), None)

@@ -39,6 +39,7 @@ DOCUMENT = (
     "operator; NOT_FOUND for others"
 )
 TASK = "tasks of the caller's own agency; NOT_FOUND for others"
+PREFERENCES = "the caller's own; a client's are those of who answers for it"
 WEBHOOKS = "endpoints of the caller's own organisation; NOT_FOUND for others"
 OWN_ORGANISATION = "the caller's own organisation, any for operator_admin; refused for others"
 
@@ -79,6 +80,12 @@ AUTHORITY: Mapping[str, Authority] = {
     "check_ledger": Authority(frozenset({"finance_officer", "operator_admin"}), "totals of the whole ledger"),
     "list_notifications": Authority(SIGNED_IN, "the caller's own feed and its organisation's"),
     "mark_notification_read": Authority(SIGNED_IN, "the caller's own feed; NOT_FOUND for others"),
+    "get_notification_preferences": Authority(
+        SIGNED_IN, "the caller's own; a client's are those of who answers for it"
+    ),
+    "put_notification_preferences": Authority(
+        SIGNED_IN, "the caller's own; a client's are those of who answers for it"
+    ),
     "create_webhook_endpoint": Authority(
         MINDERS, "for the caller's own organisation, which is told of documents it owns or submitted"
     ),

@@ -7,13 +7,16 @@ from typing import Any
 from kit import auth, wire
 from kit.database import Database
 from kit.grpc import SIGNED_IN, Authority
+from packs.model import NotificationRule
 from portolan.notifications.v1 import notifications_pb2 as pb
 from portolan.notifications.v1 import notifications_pb2_grpc
 
 from notifications import actions
+from notifications.actions.preferences import Choice
 from notifications.domain.deliveries import Delivery
 from notifications.domain.endpoints import Shown
 from notifications.domain.posts import Post
+from notifications.domain.preferences import Preferences
 from notifications.domain.signing import SealedKey, shown_public
 
 # Who may make a program of an organisation listen: its administrators, and those who file for it.
@@ -21,6 +24,8 @@ MINDERS = frozenset({"org_admin", "declarant"})
 AUTHORITY: Authority = {
     "ListNotifications": SIGNED_IN,
     "MarkNotificationRead": SIGNED_IN,
+    "GetNotificationPreferences": SIGNED_IN,
+    "PutNotificationPreferences": SIGNED_IN,
     "CreateWebhookEndpoint": MINDERS,
     "ListWebhookEndpoints": MINDERS,
     "GetWebhookEndpoint": MINDERS,
@@ -34,13 +39,15 @@ AUTHORITY: Authority = {
 
 
 class NotificationsApi(notifications_pb2_grpc.NotificationsServiceServicer):
-    def __init__(self, db: Database, webhooks: actions.WebhookDesk) -> None:
+    def __init__(self, db: Database, webhooks: actions.WebhookDesk, preferences: actions.PreferenceDesk) -> None:
         self._db = db
+        self._preferences = preferences
         self._webhooks = webhooks
 
     async def ListNotifications(self, request: pb.ListNotificationsRequest, _: Any) -> pb.ListNotificationsResponse:
+        hidden = await self._preferences.hidden_rules(auth.caller())
         found, next_cursor = await actions.list_notifications(
-            self._db, auth.caller(), request.document_id, request.cursor, request.limit
+            self._db, auth.caller(), request.document_id, request.cursor, request.limit, hidden
         )
         return pb.ListNotificationsResponse(notifications=map(_notification, found), next_cursor=next_cursor)
 
@@ -49,6 +56,19 @@ class NotificationsApi(notifications_pb2_grpc.NotificationsServiceServicer):
     ) -> pb.MarkNotificationReadResponse:
         read = await actions.mark_read(self._db, auth.caller(), request.id)
         return pb.MarkNotificationReadResponse(notification=_notification(read))
+
+    async def GetNotificationPreferences(
+        self, request: pb.GetNotificationPreferencesRequest, _: Any
+    ) -> pb.GetNotificationPreferencesResponse:
+        read = await self._preferences.read(auth.caller())
+        return pb.GetNotificationPreferencesResponse(preferences=_preferences(read))
+
+    async def PutNotificationPreferences(
+        self, request: pb.PutNotificationPreferencesRequest, _: Any
+    ) -> pb.PutNotificationPreferencesResponse:
+        muted = [(one.rule, one.channel) for one in request.muted]
+        written = await self._preferences.write(auth.caller(), muted, request.quiet_begins, request.quiet_ends)
+        return pb.PutNotificationPreferencesResponse(preferences=_preferences(written))
 
     async def CreateWebhookEndpoint(
         self, request: pb.CreateWebhookEndpointRequest, _: Any
@@ -120,6 +140,25 @@ def _notification(delivery: Delivery) -> pb.Notification:
         read_at=wire.timestamp(delivery.read_at),
         state=delivery.state,
         recipient_id=delivery.recipient_id,
+    )
+
+
+def _preferences(choice: Choice) -> pb.NotificationPreferences:
+    quiet, preferred = choice.preferences.quiet, choice.preferences
+    return pb.NotificationPreferences(
+        rules=[_rule(rule, preferred) for rule in choice.pack.notification_rules],
+        quiet_begins=quiet.begins.isoformat("minutes") if quiet else "",
+        quiet_ends=quiet.ends.isoformat("minutes") if quiet else "",
+        timezone=choice.pack.timezone,
+    )
+
+
+def _rule(rule: NotificationRule, preferred: Preferences) -> pb.PreferenceRule:
+    channels = [
+        pb.PreferenceChannel(channel=channel, muted=preferred.mutes(rule, channel)) for channel in rule.channels
+    ]
+    return pb.PreferenceRule(
+        rule=rule.id, event=rule.event, template=rule.template, mandatory=rule.mandatory, channels=channels
     )
 
 

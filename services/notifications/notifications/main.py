@@ -62,7 +62,7 @@ def _api(settings: Settings, db: Database) -> Loop:
 
 def add(server: Server, settings: Settings, db: Database) -> None:
     desk = actions.WebhookDesk(db, Vault(settings.service_secret), is_demo=settings.demo_mode)
-    servicer = api.NotificationsApi(db, desk)
+    servicer = api.NotificationsApi(db, desk, actions.PreferenceDesk(db, actions.RuleDesk()))
     server.add(
         notifications_pb2.DESCRIPTOR.services_by_name["NotificationsService"],
         api.AUTHORITY,

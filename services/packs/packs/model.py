@@ -158,6 +158,8 @@ class NotificationRule(Value, frozen=True, kw_only=True):
     recipients: tuple[Literal["owner", "submitter", "agency"], ...]
     channels: tuple[str, ...]
     template: str
+    # Nobody may mute it: what has legal effect, or costs money.
+    mandatory: bool = False
 
 
 class Template(Value, frozen=True, kw_only=True):

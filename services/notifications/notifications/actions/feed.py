@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kit import clock, pages
 from kit.auth import Principal
 from kit.database import Database
@@ -13,7 +15,7 @@ from notifications.store import deliveries as store
 
 
 async def list_notifications(
-    db: Database, caller: Principal, document_id: str, cursor: str, limit: int
+    db: Database, caller: Principal, document_id: str, cursor: str, limit: int, hidden_rules: Sequence[str] = ()
 ) -> tuple[list[Delivery], str]:
     filters = {"list": "notifications", "organisation": caller.organisation_id, "document": document_id}
     position = pages.decode(cursor, filters, tuple[str])
@@ -21,7 +23,7 @@ async def list_notifications(
         return [], ""
     before, wanted = (position[0] if position else None), pages.limit(limit)
     async with db.connection() as connection:
-        found = await store.feed(connection, caller.organisation_id, document_id, before, wanted + 1)
+        found = await store.feed(connection, caller.organisation_id, document_id, hidden_rules, before, wanted + 1)
     more = len(found) > wanted
     return found[:wanted], pages.encode(filters, [found[wanted - 1].id]) if more else ""
 

@@ -9,6 +9,7 @@ from kit import clock
 from kit.database import Database, Tx
 
 from notifications.actions.packs import RuleDesk
+from notifications.actions.preferences import Wishes
 from notifications.actions.publishing import Publisher
 from notifications.domain import publishing
 from notifications.domain.facts import Document, Said
@@ -23,6 +24,7 @@ class Teller:
         self._desk = desk
         self._directory = directory
         self._publisher = Publisher()
+        self._wishes = Wishes()
         self._documents: Mapping[str, Document] = {}
 
     async def prepare(self, heard: Sequence[Said]) -> None:
@@ -37,7 +39,11 @@ class Teller:
             told = [said for said in (*concerned, *waited) if not said.document_id or said.document_id in documents]
             await self._publisher.learn(connection, told, documents)
         wanted = (book.targets(said, documents.get(said.document_id), today) for said in told)
-        await self._directory.learn(set(chain.from_iterable(wanted)))
+        targets = set(chain.from_iterable(wanted))
+        await self._directory.learn(targets)
+        people = {one.id for target in targets for one in self._directory.of(target) if one.address}
+        async with self._db.connection() as connection:
+            await self._wishes.learn(connection, people)
 
     async def tell(self, tx: Tx, said: Said) -> None:
         if said.is_submission:
@@ -69,7 +75,7 @@ class Teller:
         await self._write(tx, said, document)
 
     async def _write(self, tx: Tx, said: Said, document: Document | None) -> None:
-        made = self._desk.book.deliveries(said, document, self._directory.of, clock.now())
+        made = self._desk.book.deliveries(said, document, self._directory.of, self._wishes.of, clock.now())
         if made:
             await delivery_store.insert(tx, made)
         await self._publisher.publish(tx, said, document)

@@ -46,6 +46,8 @@ class Delivery:
     attempts: int
     created_at: datetime
     read_at: datetime | None = None
+    # When it may go; at once when unset.
+    due_at: datetime | None = None
 
 
 class MailTrouble(Exception):

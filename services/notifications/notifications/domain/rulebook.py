@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from kit import ids
 from kit.errors import Unavailable
@@ -15,8 +16,10 @@ from packs.model import NotificationRule, Pack
 from notifications.domain import wording
 from notifications.domain.deliveries import EMAIL, PENDING, SENT, Delivery, Recipient
 from notifications.domain.facts import Document, Said, Target, target
+from notifications.domain.preferences import INDIFFERENT, Preferences
 
 Directory = Callable[[Target], Sequence[Recipient]]
+Wishes = Callable[[str], Preferences]
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,21 @@ class Rulebook:
         found = {target(role, said, document) for rule in rules for role in rule.recipients}
         return {one for one in found if one}
 
-    def deliveries(self, said: Said, document: Document | None, directory: Directory, now: datetime) -> list[Delivery]:
+    def deliveries(
+        self, said: Said, document: Document | None, directory: Directory, wishes: Wishes, now: datetime
+    ) -> list[Delivery]:
+        """None by a channel that the recipient muted for the rule; mail only when their quiet hours are over."""
         pack = self.pack(document, now.date())
-        return [
-            _delivery(pack, rule, recipient, channel, said, document, now)
-            for rule in self.matching(said, document, now.date())
-            for recipient in _recipients(rule, said, document, directory)
-            for channel in rule.channels
-            if recipient.hears_by(channel)
-        ]
+        made = []
+        for rule in self.matching(said, document, now.date()):
+            for recipient in _recipients(rule, said, document, directory):
+                wish = wishes(recipient.id) if recipient.address else INDIFFERENT
+                made += [
+                    _delivery(pack, rule, recipient, channel, said, document, now, wish)
+                    for channel in rule.channels
+                    if recipient.hears_by(channel) and not wish.mutes(rule, channel)
+                ]
+        return made
 
 
 def _recipients(
@@ -81,6 +90,7 @@ def _delivery(
     said: Said,
     document: Document | None,
     now: datetime,
+    wish: Preferences,
 ) -> Delivery:
     language = wording.language_for(pack, recipient.language)
     title, body = wording.write(pack, rule.template, language, said, document)
@@ -100,4 +110,5 @@ def _delivery(
         state=PENDING if channel == EMAIL else SENT,
         attempts=0,
         created_at=now,
+        due_at=wish.earliest(now, ZoneInfo(pack.timezone)),
     )

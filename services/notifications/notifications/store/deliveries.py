@@ -12,7 +12,7 @@ from notifications.domain.deliveries import Delivery
 
 COLUMNS = """
     id, event_id::text, rule, recipient_id, organisation_id, channel, language, address, title, body,
-    document_id, reference, state, attempts, created_at, read_at
+    document_id, reference, state, attempts, created_at, read_at, due_at
 """
 
 
@@ -43,7 +43,7 @@ def _arrays(deliveries: Sequence[Delivery]) -> list[list[object]]:
         (
             *(one.id, one.event_id, one.rule, one.recipient_id, one.organisation_id, one.channel, one.language),
             *(one.address, one.title, one.body, one.document_id, one.reference, one.state),
-            *(one.created_at, one.created_at),
+            *(one.due_at or one.created_at, one.created_at),
         )
         for one in deliveries
     ]
@@ -101,14 +101,17 @@ async def give_up(tx: Tx, delivery: Delivery, failure: str) -> bool:
 
 
 async def oldest_pending_s(tx: Tx, now: datetime) -> float:
+    """What waits for the end of quiet hours is not late."""
     cursor = await tx.cursor(row_factory=tuple_row).execute(
-        "select min(created_at) from deliveries where state = 'PENDING'"
+        "select min(created_at) from deliveries where state = 'PENDING' and (attempts > 0 or due_at <= %s)", [now]
     )
     row = await cursor.fetchone()
     return (now - row[0]).total_seconds() if row and row[0] else 0.0
 
 
-async def feed(tx: Tx, organisation_id: str, document_id: str, before: str | None, limit: int) -> list[Delivery]:
+async def feed(
+    tx: Tx, organisation_id: str, document_id: str, hidden_rules: Sequence[str], before: str | None, limit: int
+) -> list[Delivery]:
     """Newest first."""
     cursor = await tx.cursor(row_factory=class_row(Delivery)).execute(
         f"""
@@ -116,11 +119,15 @@ async def feed(tx: Tx, organisation_id: str, document_id: str, before: str | Non
         from deliveries
         where channel = 'in_app' and organisation_id = %(organisation)s
         and (%(document)s = '' or document_id = %(document)s)
+        and rule <> all(%(hidden)s::text[])
         and (%(before)s::text is null or id < %(before)s)
         order by id desc
         limit %(limit)s
         """,  # noqa: S608
-        {"organisation": organisation_id, "document": document_id, "before": before, "limit": limit},
+        {
+            **{"organisation": organisation_id, "document": document_id, "hidden": list(hidden_rules)},
+            **{"before": before, "limit": limit},
+        },
     )
     return await cursor.fetchall()
 

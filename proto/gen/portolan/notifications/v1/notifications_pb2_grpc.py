@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NotificationsServiceStub:
-    """The in-app feed, and the webhooks of the caller's organisation.
+    """The in-app feed, what people prefer, and the webhooks of the caller's organisation.
     """
 
     def __init__(self, channel):
@@ -44,6 +44,16 @@ class NotificationsServiceStub:
                 '/portolan.notifications.v1.NotificationsService/MarkNotificationRead',
                 request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadRequest.SerializeToString,
                 response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadResponse.FromString,
+                _registered_method=True)
+        self.GetNotificationPreferences = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/GetNotificationPreferences',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetNotificationPreferencesRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetNotificationPreferencesResponse.FromString,
+                _registered_method=True)
+        self.PutNotificationPreferences = channel.unary_unary(
+                '/portolan.notifications.v1.NotificationsService/PutNotificationPreferences',
+                request_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.PutNotificationPreferencesRequest.SerializeToString,
+                response_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.PutNotificationPreferencesResponse.FromString,
                 _registered_method=True)
         self.CreateWebhookEndpoint = channel.unary_unary(
                 '/portolan.notifications.v1.NotificationsService/CreateWebhookEndpoint',
@@ -93,7 +103,7 @@ class NotificationsServiceStub:
 
 
 class NotificationsServiceServicer:
-    """The in-app feed, and the webhooks of the caller's organisation.
+    """The in-app feed, what people prefer, and the webhooks of the caller's organisation.
     """
 
     def ListNotifications(self, request, context):
@@ -103,6 +113,18 @@ class NotificationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MarkNotificationRead(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNotificationPreferences(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutNotificationPreferences(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,6 +197,16 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
                     request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadRequest.FromString,
                     response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadResponse.SerializeToString,
             ),
+            'GetNotificationPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNotificationPreferences,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetNotificationPreferencesRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetNotificationPreferencesResponse.SerializeToString,
+            ),
+            'PutNotificationPreferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutNotificationPreferences,
+                    request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.PutNotificationPreferencesRequest.FromString,
+                    response_serializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.PutNotificationPreferencesResponse.SerializeToString,
+            ),
             'CreateWebhookEndpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateWebhookEndpoint,
                     request_deserializer=portolan_dot_notifications_dot_v1_dot_notifications__pb2.CreateWebhookEndpointRequest.FromString,
@@ -229,7 +261,7 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotificationsService:
-    """The in-app feed, and the webhooks of the caller's organisation.
+    """The in-app feed, what people prefer, and the webhooks of the caller's organisation.
     """
 
     @staticmethod
@@ -276,6 +308,60 @@ class NotificationsService:
             '/portolan.notifications.v1.NotificationsService/MarkNotificationRead',
             portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadRequest.SerializeToString,
             portolan_dot_notifications_dot_v1_dot_notifications__pb2.MarkNotificationReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNotificationPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/GetNotificationPreferences',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetNotificationPreferencesRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.GetNotificationPreferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutNotificationPreferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.notifications.v1.NotificationsService/PutNotificationPreferences',
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.PutNotificationPreferencesRequest.SerializeToString,
+            portolan_dot_notifications_dot_v1_dot_notifications__pb2.PutNotificationPreferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NotificationsServiceStub:
-    """The in-app feed, and the webhooks of the caller's organisation."""
+    """The in-app feed, what people prefer, and the webhooks of the caller's organisation."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,6 +35,8 @@ class NotificationsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> NotificationsServiceAsyncStub: ...
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
     MarkNotificationRead: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.MarkNotificationReadRequest, _notifications_pb2.MarkNotificationReadResponse]
+    GetNotificationPreferences: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.GetNotificationPreferencesRequest, _notifications_pb2.GetNotificationPreferencesResponse]
+    PutNotificationPreferences: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.PutNotificationPreferencesRequest, _notifications_pb2.PutNotificationPreferencesResponse]
     CreateWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.CreateWebhookEndpointRequest, _notifications_pb2.CreateWebhookEndpointResponse]
     ListWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookEndpointsRequest, _notifications_pb2.ListWebhookEndpointsResponse]
     GetWebhookEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.GetWebhookEndpointRequest, _notifications_pb2.GetWebhookEndpointResponse]
@@ -47,11 +49,13 @@ class NotificationsServiceStub:
 
 @_typing.type_check_only
 class NotificationsServiceAsyncStub(NotificationsServiceStub):
-    """The in-app feed, and the webhooks of the caller's organisation."""
+    """The in-app feed, what people prefer, and the webhooks of the caller's organisation."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
     MarkNotificationRead: _aio.UnaryUnaryMultiCallable[_notifications_pb2.MarkNotificationReadRequest, _notifications_pb2.MarkNotificationReadResponse]  # type: ignore[assignment]
+    GetNotificationPreferences: _aio.UnaryUnaryMultiCallable[_notifications_pb2.GetNotificationPreferencesRequest, _notifications_pb2.GetNotificationPreferencesResponse]  # type: ignore[assignment]
+    PutNotificationPreferences: _aio.UnaryUnaryMultiCallable[_notifications_pb2.PutNotificationPreferencesRequest, _notifications_pb2.PutNotificationPreferencesResponse]  # type: ignore[assignment]
     CreateWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.CreateWebhookEndpointRequest, _notifications_pb2.CreateWebhookEndpointResponse]  # type: ignore[assignment]
     ListWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookEndpointsRequest, _notifications_pb2.ListWebhookEndpointsResponse]  # type: ignore[assignment]
     GetWebhookEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.GetWebhookEndpointRequest, _notifications_pb2.GetWebhookEndpointResponse]  # type: ignore[assignment]
@@ -63,7 +67,7 @@ class NotificationsServiceAsyncStub(NotificationsServiceStub):
     ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListWebhookDeliveriesRequest, _notifications_pb2.ListWebhookDeliveriesResponse]  # type: ignore[assignment]
 
 class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The in-app feed, and the webhooks of the caller's organisation."""
+    """The in-app feed, what people prefer, and the webhooks of the caller's organisation."""
 
     @_abc_1.abstractmethod
     def ListNotifications(
@@ -78,6 +82,20 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.MarkNotificationReadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.MarkNotificationReadResponse, _abc.Awaitable[_notifications_pb2.MarkNotificationReadResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetNotificationPreferences(
+        self,
+        request: _notifications_pb2.GetNotificationPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.GetNotificationPreferencesResponse, _abc.Awaitable[_notifications_pb2.GetNotificationPreferencesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PutNotificationPreferences(
+        self,
+        request: _notifications_pb2.PutNotificationPreferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.PutNotificationPreferencesResponse, _abc.Awaitable[_notifications_pb2.PutNotificationPreferencesResponse]]: ...
 
     @_abc_1.abstractmethod
     def CreateWebhookEndpoint(
