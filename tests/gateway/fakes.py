@@ -128,6 +128,11 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     async def GetReceipt(self, request: Any, context: Any) -> Any:
         return intake_pb2.GetReceiptResponse(receipt_json=encoded({"receipt": {}, "signature": {}, "body": {}}))
 
+    async def ListAccesses(self, request: Any, context: Any) -> Any:
+        shown = {"id": "a-1", "document_id": request.id, "actor": "p", "action": "get_document", "at": AT}
+        entry = encoded({**shown, "organisation_id": "org-a", "agency": None})
+        return intake_pb2.ListAccessesResponse(access_jsons=[entry], next_cursor=str(request.limit))
+
     async def GetLedger(self, request: Any, context: Any) -> Any:
         figures = dict.fromkeys(("unit", "authorised", "reserved", "consumed", "released", "remaining"))
         shown = {"document_id": request.id, **figures, "lines": [], "entries": []}

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from intake.actions.accessing import AccessLog
 from intake.actions.following import TimelineWatch
 from intake.main import api_server
 from intake.settings import Settings
@@ -46,10 +47,10 @@ class Face:
 @pytest.fixture
 async def face(window: Window, tmp_path: Path) -> AsyncIterator[Face]:
     settings = Settings(service_secret=SECRET, grpc_port=0)
-    watch = TimelineWatch(window.db)
+    watch, accesses = TimelineWatch(window.db), AccessLog(window.db)
     server = api_server(
         *(settings, window.db, window.rulebooks, window.verifier, window.directory, window.register),
-        *(watch, await the_attachments(window, tmp_path)),
+        *(watch, await the_attachments(window, tmp_path), accesses),
     )
     stop = asyncio.Event()
     running = asyncio.gather(server.run(stop), watch.run(stop))

@@ -128,6 +128,7 @@ REQUESTS: dict[str, Any] = {
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
     "CancelDocument": pb.CancelDocumentRequest(id="x", reason="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),
+    "ListAccesses": pb.ListAccessesRequest(id="x"),
     "WaitTimeline": pb.WaitTimelineRequest(id="x"),
     "GetReceipt": pb.GetReceiptRequest(id="x"),
     "GetLedger": pb.GetLedgerRequest(id="x"),

@@ -46,7 +46,15 @@ VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
     **dict.fromkeys(
         (
-            *("get_document", "get_timeline", "follow_timeline", "get_attachment", "get_receipt", "get_ledger"),
+            *(
+                "get_document",
+                "get_timeline",
+                "follow_timeline",
+                "get_attachment",
+                "list_accesses",
+                "get_receipt",
+                "get_ledger",
+            ),
             *("withdraw_document", "cancel_document"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             "get_organisation",

@@ -64,6 +64,9 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
     "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "list_accesses": Authority(
+        SIGNED_IN, "the organisation that owns the document, the operator; NOT_FOUND for others"
+    ),
     "store_attachment": Authority(FILERS | OFFICERS, "a file of the caller's organisation"),
     "get_attachment": Authority(
         SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"

@@ -14,6 +14,7 @@ from portolan.identity.v1 import identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
 from intake.actions import catalogue, keys
+from intake.actions.accessing import AccessLog
 from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
@@ -59,16 +60,17 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         directory = Directory(identity_pb2_grpc.IdentityServiceStub(identity), lambda: own_token(settings, SERVICE))
         remote = RemoteVerifier(settings)
         watch = TimelineWatch(db)
-        attachments = await _attachments(settings, db)
-        server = api_server(settings, db, rulebooks, remote.verifier, directory, register, watch, attachments)
+        attachments, accesses = await _attachments(settings, db), AccessLog(db)
+        server = api_server(settings, db, rulebooks, remote.verifier, directory, register, watch, attachments, accesses)
         register.open()
         try:
             await asyncio.gather(
-                *(server.run(stop), watch.run(stop), attachments.run(stop)),
+                *(server.run(stop), watch.run(stop), attachments.run(stop), accesses.run(stop)),
                 *(remote.watch(stop), catalogue.watch(db, rulebooks, stop)),
             )
         finally:
             await register.close()
+            await accesses.close()
             await remote.close()
             await identity.close()
 
@@ -91,10 +93,11 @@ def api_server(
     register: Register,
     watch: TimelineWatch,
     attachments: Attachments,
+    accesses: AccessLog,
 ) -> Server:
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
-    api = IntakeApi(db, rulebooks, directory, desk, watch, attachments)
+    api = IntakeApi(db, rulebooks, directory, desk, watch, attachments, accesses)
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server
 

@@ -2,6 +2,7 @@
 
 from gateway.operation import Operation
 from gateway.routes import (
+    accesses,
     attachments,
     batch,
     billing,
@@ -29,6 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *timeline_stream.OPERATIONS,
     *simulation.OPERATIONS,
     *batch.OPERATIONS,
+    *accesses.OPERATIONS,
     *attachments.OPERATIONS,
     *titles.OPERATIONS,
     *tasks.OPERATIONS,

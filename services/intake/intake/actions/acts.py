@@ -9,7 +9,7 @@ from kit.auth import Principal
 from kit.database import Database, Tx
 from kit.errors import Forbidden, Invalid, NotFound
 
-from intake.actions import reading
+from intake.actions import accessing, reading
 from intake.actions.directory import Directory
 from intake.domain import envelope, representation
 from intake.domain.documents import Document
@@ -88,6 +88,7 @@ async def answered(tx: Tx, rulebooks: Rulebooks, act: Act, document: Document, t
         key = (act.caller.organisation_id, act.idempotency_key)
         if not await acts.remember(tx, *key, act.fingerprint(document.id), content, answer):
             raise _reused()
+    await accessing.wrote(tx, act.caller, f"{act.name}_document", document.id)
     body, receipt = await documents.content(tx, document.id, document.version)
     return Acted(representation.document_json(head, body, receipt, tail), document.etag, replayed=False)
 

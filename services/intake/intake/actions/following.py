@@ -12,6 +12,7 @@ from kit.database import Database
 from kit.errors import Malformed, Unavailable
 
 from intake.actions import reading
+from intake.actions.reading import Seen, unseen
 from intake.domain import representation
 from intake.store import timelines
 
@@ -93,13 +94,22 @@ def _tell(news: _News) -> None:
 
 
 async def follow(
-    db: Database, watch: TimelineWatch, caller: Principal, asked: str, after_seq: int, wait_s: float
+    db: Database,
+    watch: TimelineWatch,
+    caller: Principal,
+    asked: str,
+    after_seq: int,
+    wait_s: float,
+    seen: Seen = unseen,
 ) -> Sequence[tuple[int, bytes]]:
     """What follows `after_seq`, numbered; empty when nothing came in time. Raises NotFound, Malformed."""
     if not 0 <= after_seq <= SEQ_MAX:
         raise Malformed("MALFORMED", "there is no such place in a timeline")
     async with db.connection() as connection:
         document = await reading.visible(connection, asked, caller)
+    if wait_s <= 0:
+        # Whoever follows a timeline asks for what there is, and only then waits.
+        seen(document.id)
     if document.items <= after_seq:
         await watch.changed(document.id, after_seq, min(wait_s, WAIT_S_MAX))
     async with db.connection() as connection:

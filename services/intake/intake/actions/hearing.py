@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kit import outbox
+from kit import ids, outbox
 from kit.database import Tx
 from kit.errors import Refused
 from packs.model import Transition
 
 from intake.actions import facts
 from intake.actions.reading import is_id
-from intake.domain.documents import Document, Item, transition
+from intake.domain.accesses import Access
+from intake.domain.documents import SYSTEM, Document, Item, transition
 from intake.domain.rulebook import Rulebooks
 from intake.domain.titles import Entry, TitleLine
 from intake.domain.values import Quantity
-from intake.store import documents, ledgers, timelines
+from intake.store import accesses, documents, ledgers, timelines
 from intake.store.timelines import Task
+
+OFFICERS_ACTIONS = {"task_signed": "sign_task", "task_decided": "decide_task"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ async def hear(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
     """Silent about documents that are not ours: charges may concern something else."""
     if is_id(happening.document_id) and await _told(tx, rulebooks, happening):
         await _tasks(tx, happening)
+        await _accesses(tx, happening)
 
 
 async def _told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:
@@ -101,3 +105,11 @@ async def _tasks(tx: Tx, happening: Happening) -> None:
         await timelines.close_task(tx, happening.closed_task_id)
     if happening.closes_case:
         await timelines.close_tasks(tx, happening.document_id)
+
+
+async def _accesses(tx: Tx, happening: Happening) -> None:
+    """An officer who signs or decides a task writes the document, through routing, which knows their organisation."""
+    item = happening.item
+    if item.kind in OFFICERS_ACTIONS and item.actor != SYSTEM:
+        action, agency = OFFICERS_ACTIONS[item.kind], item.agency
+        await accesses.add(tx, [Access(ids.new_id(), happening.document_id, item.actor, "", agency, action, item.at)])

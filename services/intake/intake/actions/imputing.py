@@ -12,7 +12,7 @@ from kit.database import Database, Tx
 from kit.errors import Invalid, Malformed, NotFound, PortolanError, Refused
 from packs.model import Transition
 
-from intake.actions import facts, metrics, reading
+from intake.actions import accessing, facts, metrics, reading
 from intake.domain import imputations, representation
 from intake.domain.documents import Document, Item, imputation_moves, release_moves
 from intake.domain.imputations import Imputation, ImputationState, Terms
@@ -138,6 +138,7 @@ async def _tell_imputed(tx: Tx, rulebooks: Rulebooks, title: Title, imputation: 
     kind = rulebooks.kind(title.document)
     moves = [] if is_reservation else imputation_moves(title.document, kind, title.lines)
     item = _item("reserved" if is_reservation else "imputed", imputation, caller, imputation.imputed_at)
+    await accessing.wrote(tx, caller, "impute_title", title.document.id)
     said = [] if is_reservation else [facts.title_imputed(title.document, imputation)]
     await _move(tx, rulebooks, title.document, moves, item, said)
 
@@ -177,6 +178,7 @@ async def _give_back(
     await ledgers.book(tx, title.document.id, entries, imputation.id, caller.subject, now)
     moves = release_moves(title.document, rulebooks.kind(title.document), title.lines) if was_consumed else []
     said = [facts.title_released(title.document, imputation, changed, now)] if was_consumed else []
+    await accessing.wrote(tx, caller, "cancel_imputation", title.document.id)
     await _move(tx, rulebooks, title.document, moves, _item("released", cancelled, caller, now, reason), said)
     return cancelled
 

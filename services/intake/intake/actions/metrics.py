@@ -34,3 +34,7 @@ PENDING_ATTACHMENTS = Gauge(
     "portolan_intake_pending_attachments",
     "Files that wait to be searched for viruses, as far as they were looked at. When it stays up, ask what ails clamd.",
 )
+ACCESSES_DROPPED_TOTAL = Counter(
+    "portolan_intake_accesses_dropped_total",
+    "Reads that the access log had no room for. Above zero the log has a gap: the database cannot keep up.",
+)

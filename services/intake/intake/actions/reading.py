@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kit import pages
@@ -22,6 +22,9 @@ from intake.store.documents import Filter, Stored
 
 PAGE_BYTES_MAX = 2 * 1024 * 1024
 QUERY_CHARS_MAX = 40
+
+Seen = Callable[[str], None]
+"""Told the id of each document that is about to be shown: what the access log listens to."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -65,9 +68,14 @@ async def _read(tx: Tx, asked: str, caller: Principal) -> Stored:
     return stored
 
 
-async def document(db: Database, rulebooks: Rulebooks, caller: Principal, asked: str) -> Shown:
+def unseen(document_id: str) -> None:
+    """For who reads on its own account, in the course of something else."""
+
+
+async def document(db: Database, rulebooks: Rulebooks, caller: Principal, asked: str, seen: Seen = unseen) -> Shown:
     async with db.connection() as connection:
         stored = await _read(connection, asked, caller)
+    seen(stored[0].id)
     return Shown(show(rulebooks, stored, caller.language), stored[0].etag)
 
 
@@ -78,14 +86,14 @@ def show(rulebooks: Rulebooks, stored: Stored, language: str) -> bytes:
 
 
 async def page(
-    db: Database, rulebooks: Rulebooks, caller: Principal, asked: Filter, cursor: str, limit: int
+    db: Database, rulebooks: Rulebooks, caller: Principal, asked: Filter, cursor: str, limit: int, seen: Seen = unseen
 ) -> tuple[Sequence[bytes], str]:
     """Newest first. A page may be shorter than asked when bodies are large; the cursor goes on from there."""
     query = asked.query.upper()
     if not all(is_plain_text(text, QUERY_CHARS_MAX * 2) for text in (asked.type, asked.state, query)):
         raise Malformed("MALFORMED", "a filter is not plain text, or too long")
     filters = {"list": "documents", "type": asked.type, "state": asked.state, "query": query}
-    before = _position(pages.decode(cursor, filters))
+    before = position(pages.decode(cursor, filters))
     most = pages.limit(limit)
     wanted = Filter(asked.type, asked.state, query)
     async with db.connection() as connection:
@@ -93,6 +101,8 @@ async def page(
             connection, viewer_of(caller), wanted, before, most + 1, PAGE_BYTES_MAX
         )
     shown = found[:most]
+    for one in shown:
+        seen(one[0].id)
     has_more = len(found) > most or _is_cut(shown)
     following = pages.encode(filters, [shown[-1][0].id]) if shown and has_more else ""
     return [show(rulebooks, one, caller.language) for one in shown], following
@@ -103,31 +113,35 @@ def _is_cut(shown: Sequence[Stored]) -> bool:
     return sum(len(body) for _, body, _ in shown) >= PAGE_BYTES_MAX
 
 
-def _position(position: object) -> str | None:
-    if position is None:
+def position(given: object) -> str | None:
+    """Of a list that is sorted by id. Raises Malformed."""
+    if given is None:
         return None
-    if isinstance(position, list) and len(position) == 1 and _UUID.fullmatch(str(position[0])):
-        return str(position[0])
+    if isinstance(given, list) and len(given) == 1 and _UUID.fullmatch(str(given[0])):
+        return str(given[0])
     raise Malformed("MALFORMED", "the cursor is not one of ours")
 
 
-async def timeline(db: Database, caller: Principal, asked: str) -> bytes:
+async def timeline(db: Database, caller: Principal, asked: str, seen: Seen = unseen) -> bytes:
     async with documents.snapshot(db) as tx:
         document = await visible(tx, asked, caller)
+        seen(document.id)
         holder = await timelines.holder(tx, document.id)
         return representation.timeline_json(document, holder, await timelines.items(tx, document.id))
 
 
-async def receipt(db: Database, caller: Principal, asked: str) -> bytes:
+async def receipt(db: Database, caller: Principal, asked: str, seen: Seen = unseen) -> bytes:
     async with db.connection() as connection:
-        _, body, signed = await _read(connection, asked, caller)
+        document, body, signed = await _read(connection, asked, caller)
+    seen(document.id)
     return representation.receipt_json(signed, body)
 
 
-async def ledger(db: Database, caller: Principal, asked: str) -> bytes:
+async def ledger(db: Database, caller: Principal, asked: str, seen: Seen = unseen) -> bytes:
     """Raises NotFound also for documents that are no titles."""
     async with documents.snapshot(db) as tx:
         document = await visible(tx, asked, caller)
+        seen(document.id)
         lines = await ledgers.lines(tx, document.id)
         if not lines:
             raise NotFound("NOT_FOUND", "this document has no ledger")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit import telemetry, trace, wire
+from kit import ids, telemetry, trace, wire
 from kit.auth import Principal
 from kit.database import Database, Tx
 from kit.errors import Invalid, PortolanError, Unavailable, Violation, fault
@@ -16,12 +16,13 @@ from portolan.intake.v1 import events_pb2
 from intake.actions import metrics, referring
 from intake.actions.numbers import Numbers
 from intake.domain import representation
+from intake.domain.accesses import Access
 from intake.domain.canonical import canonical
 from intake.domain.documents import Document
 from intake.domain.receipts import ReceiptKey, body_digest
 from intake.domain.references import reference
 from intake.domain.rulebook import Candidate, Judgement, Rulebook
-from intake.store import attachments, submissions
+from intake.store import accesses, attachments, submissions
 from intake.store.submissions import Acceptance, EarlierAnswer, Key
 
 TOPIC = "portolan.intake.document.v1"
@@ -122,7 +123,9 @@ class Register:
         acceptances = [self._acceptance(draft, number) for draft, number in zip(drafts, numbers, strict=True)]
         async with self._db.transaction() as tx:
             accepted = await submissions.accept(tx, acceptances)
-            await _refer(tx, [draft for draft in drafts if draft.candidate.document_id in accepted])
+            fresh = [draft for draft in drafts if draft.candidate.document_id in accepted]
+            await _refer(tx, fresh)
+            await accesses.add(tx, [_filed(draft) for draft in fresh])
         used = [one.key for one in acceptances if one.document.id not in accepted]
         earlier = await self.earlier(used) if used else {}
         return [
@@ -173,6 +176,12 @@ class Register:
                 "trace_id": trace.trace_id(traceparent),
             }
         )
+
+
+def _filed(draft: Draft) -> Access:
+    filing, document_id = draft.candidate.filing, draft.candidate.document_id
+    by = (filing.submitted_by, filing.submitter_organisation_id, "")
+    return Access(ids.new_id(), document_id, *by, "submit_document", draft.candidate.submitted_at)
 
 
 async def _refer(tx: Tx, drafts: Sequence[Draft]) -> None:

@@ -8,7 +8,7 @@ from kit.database import Database, Tx
 from kit.errors import Malformed, Refused
 from packs.model import Transition
 
-from intake.actions import acts, facts, reading
+from intake.actions import accessing, acts, facts, reading
 from intake.actions.directory import WITHDRAW as POWER
 from intake.actions.directory import Directory
 from intake.actions.reading import Shown
@@ -54,4 +54,5 @@ async def _take_back(
     item = replace(item, detail={"reason": reason} if reason else None)
     await documents.save(tx, document.follow(rulebooks.kind(document), move, now), [item])
     await timelines.close_tasks(tx, document.id)
+    await accessing.wrote(tx, caller, "withdraw_document", document.id)
     await outbox.append_many(tx, [facts.document_withdrawn(document, move, now, reason)])

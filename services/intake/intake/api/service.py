@@ -14,11 +14,13 @@ from portolan.intake.v1 import intake_pb2 as pb
 from portolan.intake.v1 import intake_pb2_grpc
 from portolan.type.v1 import type_pb2
 
-from intake.actions import cancelling, catalogue, following, imputing, keys, reading, withdrawing
+from intake.actions import accessing, cancelling, catalogue, following, imputing, keys, reading, withdrawing
+from intake.actions.accessing import AccessLog
 from intake.actions.acts import Act
 from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
+from intake.actions.reading import Seen
 from intake.actions.submitting import DECLARANT, SubmissionDesk
 from intake.api import stream
 from intake.domain import representation
@@ -42,6 +44,7 @@ AUTHORITY = {
     "GetTimeline": SIGNED_IN,
     "WaitTimeline": SIGNED_IN,
     "GetReceipt": SIGNED_IN,
+    "ListAccesses": SIGNED_IN,
     "GetLedger": SIGNED_IN,
     "ImputeTitle": CUSTOMS,
     "CancelImputation": CUSTOMS,
@@ -63,6 +66,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         desk: SubmissionDesk,
         watch: TimelineWatch,
         attachments: Attachments,
+        accesses: AccessLog,
     ) -> None:
         self._db = db
         self._rulebooks = rulebooks
@@ -70,6 +74,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         self._desk = desk
         self._watch = watch
         self._attachments = attachments
+        self._accesses = accesses
 
     def SubmitDocuments(self, request_iterator: stream.Requests, context: Any) -> stream.Responses:
         return stream.answer_all(self._desk, request_iterator)
@@ -86,12 +91,14 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         )
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.GetDocumentResponse:
-        shown = await reading.document(self._db, self._rulebooks, caller(), request.id)
+        shown = await reading.document(self._db, self._rulebooks, caller(), request.id, self._seen("get_document"))
         return pb.GetDocumentResponse(document_json=shown.document_json, etag=shown.etag)
 
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Any) -> pb.ListDocumentsResponse:
         asked = Filter(request.type, request.state, request.query)
-        found, following = await reading.page(self._db, self._rulebooks, caller(), asked, request.cursor, request.limit)
+        found, following = await reading.page(
+            self._db, self._rulebooks, caller(), asked, request.cursor, request.limit, self._seen("list_documents")
+        )
         return pb.ListDocumentsResponse(document_jsons=found, next_cursor=following)
 
     async def WithdrawDocument(self, request: pb.WithdrawDocumentRequest, context: Any) -> pb.WithdrawDocumentResponse:
@@ -107,18 +114,32 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         return pb.CancelDocumentResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
-        return pb.GetTimelineResponse(timeline_json=await reading.timeline(self._db, caller(), request.id))
+        return pb.GetTimelineResponse(
+            timeline_json=await reading.timeline(self._db, caller(), request.id, self._seen("get_timeline"))
+        )
 
     async def WaitTimeline(self, request: pb.WaitTimelineRequest, context: Any) -> pb.WaitTimelineResponse:
         wait_s = min(request.wait_ms / 1000, remaining_s(following.WAIT_S_MAX) - ANSWER_S)
-        found = await following.follow(self._db, self._watch, caller(), request.id, request.after_seq, wait_s)
+        found = await following.follow(
+            self._db, self._watch, caller(), request.id, request.after_seq, wait_s, self._seen("follow_timeline")
+        )
         return pb.WaitTimelineResponse(items=[pb.TimelineItem(seq=seq, item_json=item) for seq, item in found])
 
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> pb.GetReceiptResponse:
-        return pb.GetReceiptResponse(receipt_json=await reading.receipt(self._db, caller(), request.id))
+        return pb.GetReceiptResponse(
+            receipt_json=await reading.receipt(self._db, caller(), request.id, self._seen("get_receipt"))
+        )
+
+    async def ListAccesses(self, request: pb.ListAccessesRequest, context: Any) -> pb.ListAccessesResponse:
+        found, following = await accessing.page(
+            self._db, self._accesses, caller(), request.id, request.cursor, request.limit
+        )
+        return pb.ListAccessesResponse(access_jsons=found, next_cursor=following)
 
     async def GetLedger(self, request: pb.GetLedgerRequest, context: Any) -> pb.GetLedgerResponse:
-        return pb.GetLedgerResponse(ledger_json=await reading.ledger(self._db, caller(), request.id))
+        return pb.GetLedgerResponse(
+            ledger_json=await reading.ledger(self._db, caller(), request.id, self._seen("get_ledger"))
+        )
 
     async def ImputeTitle(self, request: pb.ImputeTitleRequest, context: Any) -> pb.ImputeTitleResponse:
         imputed = await imputing.impute(self._db, self._rulebooks, caller(), request.id, request.request_json)
@@ -168,3 +189,6 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
 
     async def ListReceiptKeys(self, request: pb.ListReceiptKeysRequest, context: Any) -> pb.ListReceiptKeysResponse:
         return pb.ListReceiptKeysResponse(jwk_jsons=await keys.public_keys(self._db))
+
+    def _seen(self, action: str) -> Seen:
+        return self._accesses.seen(caller(), action)

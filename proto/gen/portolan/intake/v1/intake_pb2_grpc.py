@@ -81,6 +81,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptResponse.FromString,
                 _registered_method=True)
+        self.ListAccesses = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ListAccesses',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.FromString,
+                _registered_method=True)
         self.GetLedger = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetLedger',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetLedgerRequest.SerializeToString,
@@ -192,6 +197,13 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccesses(self, request, context):
+        """Who read and who wrote the document, newest first; for its owner and the operator alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLedger(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -297,6 +309,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.GetReceipt,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'ListAccesses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccesses,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.SerializeToString,
             ),
             'GetLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLedger,
@@ -589,6 +606,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/GetReceipt',
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccesses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ListAccesses',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,8 @@ class IntakeServiceStub:
     WaitTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]
+    ListAccesses: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListAccessesRequest, _intake_pb2.ListAccessesResponse]
+    """Who read and who wrote the document, newest first; for its owner and the operator alone."""
     GetLedger: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]
     ImputeTitle: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]
     """Idempotent by declaration number and line."""
@@ -86,6 +88,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     WaitTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]  # type: ignore[assignment]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]  # type: ignore[assignment]
+    ListAccesses: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListAccessesRequest, _intake_pb2.ListAccessesResponse]  # type: ignore[assignment]
+    """Who read and who wrote the document, newest first; for its owner and the operator alone."""
     GetLedger: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]  # type: ignore[assignment]
     ImputeTitle: _aio.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]  # type: ignore[assignment]
     """Idempotent by declaration number and line."""
@@ -173,6 +177,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.GetReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.GetReceiptResponse, _abc.Awaitable[_intake_pb2.GetReceiptResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListAccesses(
+        self,
+        request: _intake_pb2.ListAccessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ListAccessesResponse, _abc.Awaitable[_intake_pb2.ListAccessesResponse]]:
+        """Who read and who wrote the document, newest first; for its owner and the operator alone."""
 
     @_abc_1.abstractmethod
     def GetLedger(

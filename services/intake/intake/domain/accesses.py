@@ -1,0 +1,38 @@
+"""One line of the access log: who did what to a document, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kit import wire
+
+from intake.domain.canonical import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`action` is the name of the public call; `organisation_id` is empty where another service judged who it was."""
+
+    id: str
+    document_id: str
+    actor: str
+    organisation_id: str
+    agency: str
+    action: str
+    at: datetime
+
+    @property
+    def entry(self) -> bytes:
+        """As it is stored and shown, for ever the same bytes."""
+        return canonical(
+            {
+                "id": self.id,
+                "document_id": self.document_id,
+                "actor": self.actor,
+                "organisation_id": self.organisation_id or None,
+                "agency": self.agency or None,
+                "action": self.action,
+                "at": wire.rfc3339(self.at),
+            }
+        )
