@@ -76,6 +76,7 @@ TEMPLATES = {
     "asked": ("{{ agency_label }}", "{{ reference }} {{ due_at }}"),
     "refused": ("{{ reference }}", "{{ agency_label }}: {{ reason_label }}"),
     "imputed": ("{{ quantity }}", "{{ declaration }} {{ remaining }}"),
+    "stopped": ("{{ url }}", "{{ url }}"),
 }
 
 

@@ -17,6 +17,7 @@ from notifications.actions.packs import HEARD
 from notifications.domain.posts import ATTEMPTS_MAX, RETRY_AFTER_S, next_try
 from notifications.domain.publishing import PUBLISHED
 from notifications.domain.signing import Vault
+from packs import reader
 from portolan.intake.v1 import events_pb2 as intake
 from portolan.notifications.v1 import events_pb2
 
@@ -296,6 +297,26 @@ async def test_five_days_of_failure_disable_and_it_is_said(db: Database, desk: a
     assert (shown.state, shown.disabled_reason) == ("DISABLED", "FAILING")
     assert await rows(db, LOG) == [(1, "document.submitted", "HELD", 3)]
     assert await said(db) == [events_pb2.WebhookEndpointDisabled.DESCRIPTOR.full_name]
+
+
+async def test_whose_receiver_was_given_up_is_told(service_database: Database, receiver: Receiver) -> None:
+    rule = a_rule("R9", events_pb2.WebhookEndpointDisabled, "stopped", "owner")
+    await actions.load_pack(service_database, a_pack(rule))
+    gone = events_pb2.WebhookEndpointDisabled(
+        endpoint_id="e", organisation_id="importer", url=receiver.url, reason="GONE"
+    )
+    await hear(service_database, gone)
+    told = await rows(service_database, "select recipient_id, channel, title from deliveries order by 1, 2")
+    assert told == [
+        ("importer", "in_app", receiver.url),
+        ("importer-ar", "email", receiver.url),
+        ("importer-en", "email", receiver.url),
+    ]
+
+
+def test_every_country_tells_whose_receiver_was_given_up() -> None:
+    for pack in (reader.read(path.parent) for path in reader.default_pack_path().parent.glob("*/pack.yaml")):
+        assert events_pb2.WebhookEndpointDisabled.DESCRIPTOR.full_name in {r.event for r in pack.notification_rules}
 
 
 async def said(db: Database) -> list[str]:

@@ -1,4 +1,4 @@
-"""What notifications hears: everything others say."""
+"""What notifications hears: everything others say, and what it says itself of a receiver it gave up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kit.consumer import Handler, Heard, Prepare
 from kit.database import Tx
 from kit.events import Event
 
-from notifications.actions import Teller
+from notifications.actions import Teller, posting
 from notifications.actions.fields import fields
 from notifications.actions.packs import HEARD
 from notifications.domain.facts import Said
@@ -20,6 +20,7 @@ TOPICS = (
     "portolan.intake.document.v1",
     "portolan.routing.case.v1",
     "portolan.billing.charge.v1",
+    posting.TOPIC,
 )
 
 

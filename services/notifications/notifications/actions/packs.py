@@ -17,6 +17,7 @@ from packs.model import NotificationRule, Pack, Risk, Routing
 from portolan.billing.v1 import events_pb2 as billing
 from portolan.identity.v1 import events_pb2 as identity
 from portolan.intake.v1 import events_pb2 as intake
+from portolan.notifications.v1 import events_pb2 as own
 from portolan.routing.v1 import events_pb2 as routing
 
 from notifications.actions.fields import fields
@@ -33,7 +34,7 @@ HEARD: Mapping[str, type[Message]] = {
         *(intake.DocumentCancelled, intake.TitleImputed, intake.TitleReleased),
         *(routing.CaseOpened, routing.TaskOpened, routing.TaskSigned, routing.TaskDecided, routing.CaseClosed),
         *(routing.DeadlineMissed, routing.InformationRequested),
-        billing.ChargeRecorded,
+        *(billing.ChargeRecorded, own.WebhookEndpointDisabled),
     )
 }
 CHANNELS = frozenset({"in_app", "email"})

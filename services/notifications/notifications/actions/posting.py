@@ -64,10 +64,11 @@ class Poster:
         while not stop.is_set():
             try:
                 await self._sweep()
-                await self._begin()
+                begun = await self._begin()
             except (Unavailable, psycopg.OperationalError) as error:
                 telemetry.log().warning("poster_waits", reason=str(error))
-            await self._wait(stop)
+                begun = 0
+            await self._wait(stop, *self._under_way if begun else ())
         if self._under_way:
             await asyncio.wait(self._under_way)
 
@@ -86,10 +87,10 @@ class Poster:
             task.add_done_callback(self._under_way.pop)
         return len(claims)
 
-    async def _wait(self, stop: asyncio.Event) -> None:
-        """Until a place is free or something new may be there."""
+    async def _wait(self, stop: asyncio.Event, *under_way: asyncio.Task[None]) -> None:
+        """Until something new may be due; while there is plenty, until a place is free."""
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopping], timeout=POLL_S)
+        await asyncio.wait([stopping, *under_way], timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
 
     async def _claim(self) -> list[_Claim]:

@@ -87,6 +87,9 @@ class _Writer:
         reason = self._pack.reasons.get(code)
         return self._label(reason.labels if reason else None, code)
 
+    def as_it_is(self, kind: str, text: str) -> str:
+        return text
+
     def money(self, kind: str, money: Mapping[str, Any] | None) -> str:
         if not money or not money["currency"]:
             return ""
@@ -128,6 +131,7 @@ _WAYS: Mapping[str, tuple[str, Any]] = {
     "authorised_quantity": ("quantity", _Writer.quantity),
     "remaining": ("remaining", _Writer.quantity),
     "due_at": ("due_at", _Writer.moment),
+    "url": ("url", _Writer.as_it_is),
 }
 
 

@@ -23,6 +23,7 @@ VARIABLES = frozenset(
         "due_at",
         "reason_label",
         "declaration",
+        "url",
     }
 )
 _ENVIRONMENT = SandboxedEnvironment(autoescape=True)
