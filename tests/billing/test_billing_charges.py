@@ -7,10 +7,13 @@ from decimal import Decimal
 import psycopg
 import pytest
 from billing import actions
+from kit import wire
 from kit.database import Database
 from kit.errors import Conflict, Invalid, Unavailable
 from kit.testing import a_principal
+from packs.amendments import AMENDED
 from portolan.billing.v1 import events_pb2
+from portolan.intake.v1 import events_pb2 as intake
 
 from tests.billing.builders import (
     AFTER,
@@ -224,3 +227,27 @@ async def test_the_quote_is_what_the_charge_will_be(db: Database) -> None:
     assert [(charge.tariff, charge.milestone) for charge in quoted] == [("T-A", "REGISTERED"), ("T-G", "GRANTED")]
     await hear(db, submitted(mode="occasional"), decided())
     assert [row[3] for row in await rows(db, CHARGED)] == [charge.gross.amount_minor for charge in quoted]
+
+
+def amended(version: int, document_id: str = "doc-1") -> intake.DocumentAmended:
+    return intake.DocumentAmended(
+        document_id=document_id,
+        version=version,
+        reference=f"A-{document_id}",
+        type=TYPE,
+        owner_organisation_id="org-a",
+        submitter_organisation_id="org-b",
+        amended_at=wire.timestamp(AFTER),
+    )
+
+
+async def test_every_version_in_effect_is_charged_once_however_often_it_is_heard(service_database: Database) -> None:
+    family = TYPE.partition(".")[0] + ".*"
+    items = (an_item(1_000), an_item(500, "T-AMD", family, AMENDED))
+    await actions.load_pack(service_database, a_pack(a_version("v", date(2026, 1, 1), None, *items)))
+    await hear(service_database, submitted(), amended(2), amended(2), amended(4))
+    charged = await rows(service_database, "select tariff, milestone, gross_minor from charges order by id")
+    assert [row[:2] for row in charged] == [("T-A", "REGISTERED"), ("T-AMD", "amended/2"), ("T-AMD", "amended/4")]
+    desk = actions.PriceDesk()
+    quoted = await actions.quote(service_database, desk, a_principal("declarant"), TYPE, "org-a")
+    assert [charge.tariff for charge in quoted] == ["T-A"]

@@ -103,6 +103,14 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         document = encoded(a_document(request.id, state="WITHDRAWN"))
         return intake_pb2.WithdrawDocumentResponse(document_json=document, etag='"2"')
 
+    async def AmendDocument(self, request: Any, context: Any) -> Any:
+        document = a_document(request.id) | {
+            "amendment": {"version": 2, "state": "PROPOSED", "steps": ["bank"]},
+            "diff": [{"pointer": "/total", "before": 1, "after": None}],
+            "diff_left_off": 0,
+        }
+        return intake_pb2.AmendDocumentResponse(document_json=encoded(document), etag='"2"')
+
     async def CancelDocument(self, request: Any, context: Any) -> Any:
         document = encoded(a_document(request.id, state="CANCELLED"))
         return intake_pb2.CancelDocumentResponse(document_json=document, etag='"2"', replayed=True)

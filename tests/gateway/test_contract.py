@@ -23,6 +23,7 @@ BODIES: dict[str, Any] = {
     "sign_in": {"email": "a@b.example", "password": "right"},
     "simulate_document": {"type": "paper.a", "body": {}},
     "submit_document": {"type": "paper.a", "body": {}},
+    "amend_document": {"body": {}},
     "cancel_document": {"reason": "the sale fell through"},
     "impute_title": an_imputation("d"),
     "store_attachment": {"any": "file"},

@@ -126,6 +126,7 @@ REQUESTS: dict[str, Any] = {
     "GetDocument": pb.GetDocumentRequest(id="x"),
     "ListDocuments": pb.ListDocumentsRequest(),
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
+    "AmendDocument": pb.AmendDocumentRequest(id="x", request_json=b'{"body": {}}'),
     "CancelDocument": pb.CancelDocumentRequest(id="x", reason="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),
     "ListAccesses": pb.ListAccessesRequest(id="x"),

@@ -19,6 +19,11 @@ def test_a_pack_without_faults_has_no_findings(pack_folder: PackFolder) -> None:
     assert lint(pack_folder.write()) == []
 
 
+def test_a_type_that_may_be_amended_is_without_faults(pack_folder: PackFolder) -> None:
+    amended()(pack_folder)
+    assert lint(pack_folder.write()) == []
+
+
 @pytest.mark.parametrize("pack", sorted(file.parent for file in PACKS_FOLDER.glob("*/pack.yaml")), ids=lambda p: p.name)
 def test_every_pack_here_is_without_faults(pack: Path) -> None:
     assert [str(finding) for finding in lint(pack)] == []
@@ -75,10 +80,57 @@ def price(**changes: Any) -> Change:
 
 A_STRING = {"type": "string", "maxLength": 3, "x-labels": words("X")}
 
+
+def amended(*changes: tuple[tuple[Any, ...], Any]) -> Change:
+    """A type whose granted documents may be amended, with one thing wrong."""
+
+    def change(folder: PackFolder) -> None:
+        kind = folder[TYPE]
+        kind["states"] = [*kind["states"][:2], state("GRANTED"), state("PENDING"), kind["states"][3]]
+        kind["transitions"] += [
+            move("GRANTED", "amend", "PENDING"),
+            move("PENDING", "amend_accept", "GRANTED"),
+            move("PENDING", "amend_reject", "GRANTED"),
+        ]
+        outcomes = {"accept": {"then": "next"}, "reject": {"then": "close", "needs_reason": True}}
+        step = {
+            **{"key": "again", "agency": {"code": "BANK-1"}, "role": "bank_officer", "sla_seconds": 60},
+            **{"asked": words("Still?"), "fields": ["/amount"], "outcomes": outcomes},
+        }
+        kind["amendment"] = {"states": ["GRANTED"], "fields": ["/amount"], "steps": [step]}
+        for place, value in changes:
+            put(TYPE, *place, value=value)(folder)
+
+    return change
+
+
+AMENDMENT = ("amendment",)
+AGAIN = ("amendment", "steps", 0)
+
 # What is done to the pack · the file that is found at fault · text on the line · text of the finding.
 
 FAULTS: list[tuple[Change, str, str, str]] = [
     (put("routing.yaml", "rules", 0, "colour", value="red"), "routing.yaml", "colour", "unknown field"),
+    # amendments
+    (amended(((*AMENDMENT, "states"), ["NOWHERE"])), TYPE, "NOWHERE", "unknown state NOWHERE"),
+    (amended(((*AMENDMENT, "states"), ["REFUSED"])), TYPE, "REFUSED", "no transition amend from REFUSED"),
+    (amended((("transitions", 4, "to"), "REFUSED")), TYPE, "GRANTED", "no transition amend_accept from PENDING back"),
+    (
+        amended((("transitions", 3, "from"), "WITH_BANK"), ((*AMENDMENT, "states"), ["WITH_BANK"])),
+        TYPE,
+        "WITH_BANK",
+        "may still raise",
+    ),
+    (amended(((*AMENDMENT, "fields"), [])), TYPE, "fields", "may change nothing"),
+    (amended(((*AMENDMENT, "fields"), ["amount", "/amount"])), TYPE, "amount", "is not a pointer"),
+    (amended(((*AGAIN, "fields"), ["/origin"])), TYPE, "fields", "/origin may not change"),
+    (amended(((*AGAIN, "key"), "bank")), TYPE, "key", "step bank is given twice"),
+    (amended(((*AGAIN, "role"), "king")), TYPE, "key", "unknown role king"),
+    (amended(((*AGAIN, "agency"), {"rules": "control"})), TYPE, "key", "exactly one of code and fact"),
+    (amended(((*AGAIN, "agency"), {"fact": "bank"})), TYPE, "key", "unknown fact bank"),
+    (amended(((*AGAIN, "agency"), {"code": "NOBODY"})), TYPE, "key", "unknown agency NOBODY"),
+    (amended(((*AGAIN, "enters"), "amend")), TYPE, "key", "raise no events"),
+    (amended(((*AGAIN, "sla_seconds"), 0)), TYPE, "key", "positive number of seconds"),
     # labels
     (drop("agencies.yaml", 0, "labels", "ar"), "agencies.yaml", "labels", "no label in ar"),
     (put("agencies.yaml", 0, "labels", "ar", value=" "), "agencies.yaml", "ar:", "no label in ar"),

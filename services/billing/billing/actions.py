@@ -13,6 +13,7 @@ from kit.auth import Principal
 from kit.database import Database, Tx
 from kit.errors import Conflict, NotFound, Unavailable
 from kit.ids import is_identifier
+from packs.amendments import AMENDED
 from packs.model import Identity, Pack, TariffVersion
 from portolan.billing.v1 import events_pb2
 from portolan.type.v1 import type_pb2
@@ -127,12 +128,23 @@ async def charge_submission(
 
 
 async def charge_decision(tx: Tx, book: PriceBook, document: Document, state: str, occurred_at: datetime) -> None:
-    if not book.bills(document.type, state):
+    await _charge_known(tx, book, Milestone(document, state, occurred_at))
+
+
+async def charge_amendment(tx: Tx, book: PriceBook, document: Document, version: int, occurred_at: datetime) -> None:
+    """Each version that took effect, once."""
+    await _charge_known(tx, book, Milestone(document, AMENDED, occurred_at, str(version)))
+
+
+async def _charge_known(tx: Tx, book: PriceBook, milestone: Milestone) -> None:
+    """As the payer was billed when the document was submitted."""
+    document = milestone.document
+    if not book.bills(document.type, milestone.state):
         return
     known = await charge_store.document(tx, document.id)
     if known is None:
         known = replace(document, billing_mode=await _billing_mode(tx, document, None))
-    await _charge(tx, book, Milestone(known, state, occurred_at))
+    await _charge(tx, book, replace(milestone, document=known))
 
 
 async def _billing_mode(tx: Tx, document: Document, stated: str | None) -> str:

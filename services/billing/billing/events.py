@@ -40,14 +40,18 @@ def handlers(desk: actions.PriceDesk) -> Mapping[type[Message], Handler]:
     async def decided(tx: Tx, event: Event, said: intake.DocumentDecided) -> None:
         await actions.charge_decision(tx, desk.book, _document(said), said.to_state, wire.moment(said.decided_at))
 
+    async def amended(tx: Tx, event: Event, said: intake.DocumentAmended) -> None:
+        await actions.charge_amendment(tx, desk.book, _document(said), said.version, wire.moment(said.amended_at))
+
     return {
         identity.OrganisationActivated: activated,
         intake.DocumentSubmitted: submitted,
         intake.DocumentDecided: decided,
+        intake.DocumentAmended: amended,
     }
 
 
-def _document(said: intake.DocumentSubmitted | intake.DocumentDecided) -> Document:
+def _document(said: intake.DocumentSubmitted | intake.DocumentDecided | intake.DocumentAmended) -> Document:
     return Document(
         id=said.document_id,
         reference=said.reference,

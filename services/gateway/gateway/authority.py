@@ -63,6 +63,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_receipt": Authority(SIGNED_IN, DOCUMENT),
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
     "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "amend_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "list_accesses": Authority(
         SIGNED_IN, "the organisation that owns the document, the operator; NOT_FOUND for others"

@@ -15,6 +15,7 @@ from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
 from intake.actions import catalogue, keys
 from intake.actions.accessing import AccessLog
+from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
@@ -97,7 +98,8 @@ def api_server(
 ) -> Server:
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
-    api = IntakeApi(db, rulebooks, directory, desk, watch, attachments, accesses)
+    amendments = AmendmentDesk(db, rulebooks, directory, register)
+    api = IntakeApi(db, rulebooks, directory, desk, amendments, watch, attachments, accesses)
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server
 

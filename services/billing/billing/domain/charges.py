@@ -25,11 +25,16 @@ class Document:
 
 @dataclass(frozen=True)
 class Milestone:
-    """A document reached a state at a time."""
+    """A document reached a state at a time. `occurrence` tells apart what may be reached more than once."""
 
     document: Document
     state: str
     occurred_at: datetime
+    occurrence: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.state}/{self.occurrence}" if self.occurrence else self.state
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def charge_for(price: Price, milestone: Milestone, charge_id: str, recorded_at: 
         labels=price.labels,
         document_id=milestone.document.id,
         reference=milestone.document.reference,
-        milestone=milestone.state,
+        milestone=milestone.name,
         payer=milestone.document.owner,
         submitter=milestone.document.submitter,
         price_version=price.version,

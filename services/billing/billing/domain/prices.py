@@ -10,6 +10,8 @@ from functools import cached_property
 from itertools import pairwise
 
 from kit.errors import Invalid, Unavailable
+from packs.amendments import AMENDED
+from packs.prices import concerns
 
 from billing.domain.money import Money
 
@@ -44,6 +46,9 @@ class TariffItem:
     document_type: str
     billed_at: str
     segments: Mapping[str, Decimal]
+
+    def is_due(self, document_type: str, milestone: str) -> bool:
+        return self.billed_at == milestone and concerns(self.document_type, document_type)
 
 
 @dataclass(frozen=True)
@@ -101,21 +106,21 @@ class PriceBook:
         """Raises Unavailable before any pack was loaded: not knowing prices is not knowing that something is free."""
         if not self.versions:
             raise Unavailable("NO_PRICE_VERSION", "no price book was loaded yet")
-        return (document_type, state) in self.billed
+        return any(concerns(named, document_type) for named, milestone in self.billed if milestone == state)
 
     def due(self, document_type: str, state: str, segment: str, moment: datetime) -> list[Price]:
         """What reaching this state costs at that moment; empty for what is free."""
         if not self.bills(document_type, state):
             return []
         version = self.at(moment)
-        found = [item for item in version.items if (item.document_type, item.billed_at) == (document_type, state)]
-        prices = [version.price(item, segment) for item in found]
+        prices = [version.price(item, segment) for item in version.items if item.is_due(document_type, state)]
         return [price for price in prices if price.gross.amount_minor > 0]
 
     def quote(self, document_type: str, segment: str, moment: datetime) -> list[Price]:
-        """Everything a document of this type may cost on its way."""
+        """Everything a document of this type may cost on its way; amendments are not on it."""
         version = self.at(moment)
-        return [version.price(item, segment) for item in version.items if item.document_type == document_type]
+        on_its_way = (item for item in version.items if item.billed_at != AMENDED)
+        return [version.price(item, segment) for item in on_its_way if concerns(item.document_type, document_type)]
 
 
 def refuse_overlaps_and_holes(versions: Sequence[PriceVersion]) -> None:

@@ -65,6 +65,17 @@ def withdraw(stage: Stage, step: Step) -> Any:
     return _change(stage, step, "withdraw", {"reason": step.arguments.get("reason", "golden case")})
 
 
+def amend(stage: Stage, step: Step) -> Any:
+    """`changes` are made to the body as it stands."""
+    by = stage.actor(step.actor).credentials
+    document = stage.document(step.arguments["document"])
+    asked = {"body": stage.portolan.get(f"/v1/documents/{document.id}", by)["body"]}
+    for pointer, value in step.arguments["changes"].items():
+        body.change(asked["body"], pointer, value)
+    remarks = {"remarks": step.arguments["remarks"]} if "remarks" in step.arguments else {}
+    return _change(stage, step, "amend", asked | remarks)
+
+
 def cancel(stage: Stage, step: Step) -> Any:
     return _change(stage, step, "cancel", {"reason": step.arguments.get("reason", "golden case")})
 
@@ -114,6 +125,7 @@ ACTS: Mapping[str, Act] = {
     "decide": decide,
     "impute": impute,
     "cancel_imputation": cancel_imputation,
+    "amend": amend,
     "withdraw": withdraw,
     "cancel": cancel,
 }

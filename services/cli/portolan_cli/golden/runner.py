@@ -19,7 +19,7 @@ from portolan_cli.golden.stage import EVENTUAL_S_MAX, Document, Stage
 RUN_ID_BYTES = 4
 # A repetition meets its own earlier effect; the state that is expected next tells whether it had one.
 EFFECT_MET = frozenset({"INVALID_TRANSITION", "PRECONDITION_FAILED"})
-DOCUMENT_VERBS = frozenset({"submit", "decide", "impute", "cancel_imputation", "withdraw", "cancel"})
+DOCUMENT_VERBS = frozenset({"submit", "decide", "impute", "cancel_imputation", "amend", "withdraw", "cancel"})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Documents: submitted, read, withdrawn, cancelled, followed."""
+"""Documents: submitted, read, amended, withdrawn, cancelled, followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from gateway import hot, rates
 from gateway.call import Call, answered, passed_on
 from gateway.operation import Operation
 from gateway.shapes.common import Page
-from gateway.shapes.documents import Cancellation, Document, DocumentFilter, Receipt, Timeline, Withdrawal
+from gateway.shapes.documents import (
+    AmendedDocument,
+    Cancellation,
+    Document,
+    DocumentFilter,
+    Receipt,
+    ReceiptFilter,
+    Timeline,
+    Withdrawal,
+)
 
 ENTITY_TAGS = re.compile(r'\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*')
 
@@ -47,6 +56,17 @@ async def withdraw_document(call: Call, document_id: str, body: Withdrawal) -> R
     return passed_on(reply.document_json, headers={"etag": hot.entity_tag(reply.etag)})
 
 
+async def amend_document(call: Call, document_id: str, raw: bytes) -> Response:
+    request = intake_pb2.AmendDocumentRequest(
+        id=document_id,
+        if_match=_if_match(call),
+        request_json=raw,
+        idempotency_key=call.idempotency_key_or_none() or "",
+    )
+    reply = await call.ask(call.up.intake.AmendDocument, request)
+    return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
+
+
 async def cancel_document(call: Call, document_id: str, body: Cancellation) -> Response:
     request = intake_pb2.CancelDocumentRequest(
         id=document_id,
@@ -63,8 +83,9 @@ async def get_timeline(call: Call, document_id: str) -> Response:
     return passed_on(reply.timeline_json)
 
 
-async def get_receipt(call: Call, document_id: str) -> Response:
-    reply = await call.ask(call.up.intake.GetReceipt, intake_pb2.GetReceiptRequest(id=document_id))
+async def get_receipt(call: Call, document_id: str, query: ReceiptFilter) -> Response:
+    request = intake_pb2.GetReceiptRequest(id=document_id, version=query.version)
+    reply = await call.ask(call.up.intake.GetReceipt, request)
     return passed_on(reply.receipt_json)
 
 
@@ -117,6 +138,15 @@ OPERATIONS = (
         **_DOCUMENT,
         request_headers=("If-Match",),
         answer_headers=("ETag",),
+    ),
+    Operation(
+        *("POST", "/v1/documents/{document_id}:amend", amend_document, "A new body for a document that stands"),
+        answer=AmendedDocument,
+        tag="documents",
+        raw_schema="Amendment",
+        bytes_max=hot.DOCUMENT_BYTES_MAX,
+        request_headers=("If-Match", "Idempotency-Key?"),
+        answer_headers=("ETag", "Idempotent-Replayed"),
     ),
     Operation(
         *("POST", "/v1/documents/{document_id}:cancel", cancel_document, "End a document of which nothing is imputed"),

@@ -37,6 +37,36 @@ class Document(msgspec.Struct, kw_only=True):
     receipt: JsonObject
 
 
+class Change(msgspec.Struct):
+    """One place of the body that differs; null where nothing was, or is."""
+
+    pointer: str
+    before: Any
+    after: Any
+
+
+class AmendmentState(msgspec.Struct):
+    """`steps`: who must validate it; none when it is in effect already."""
+
+    version: int
+    state: Literal["PROPOSED", "ACCEPTED"]
+    steps: list[str]
+
+
+class AmendedDocument(Document, kw_only=True):
+    """The document as it stands; `diff_left_off` counts what the diff does not show."""
+
+    amendment: AmendmentState
+    diff: list[Change]
+    diff_left_off: int
+
+
+class ReceiptFilter(msgspec.Struct, forbid_unknown_fields=True):
+    """0 is the current version."""
+
+    version: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+
+
 class DocumentFilter(Paged, kw_only=True):
     type: Code = ""
     state: Code = ""

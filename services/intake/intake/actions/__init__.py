@@ -1,1 +1,1 @@
-"""What intake does: submit, simulate, withdraw, cancel, impute, hear; each one transaction and one sentence."""
+"""What intake does: submit, simulate, amend, withdraw, cancel, impute, hear; each one transaction and one sentence."""

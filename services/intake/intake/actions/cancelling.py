@@ -8,7 +8,7 @@ from kit import clock, outbox
 from kit.database import Database, Tx
 from kit.errors import Malformed
 
-from intake.actions import acts, facts, withdrawing
+from intake.actions import acts, facts, versions, withdrawing
 from intake.actions.acts import Act, Acted
 from intake.actions.directory import WITHDRAW as POWER
 from intake.actions.directory import Directory
@@ -41,5 +41,6 @@ async def _end(tx: Tx, rulebooks: Rulebooks, document: Document, act: Act, reaso
     item = replace(Item("state", now, actor=act.caller.subject).moving(move), detail={"reason": reason})
     await documents.save(tx, cancelled, [item])
     await timelines.close_tasks(tx, document.id)
+    await versions.drop(tx, document.id)
     await outbox.append_many(tx, [facts.document_cancelled(document, move, now, reason)])
     return cancelled

@@ -17,7 +17,7 @@ MANDATE_SECONDS = 2.0
 PROFILE_SECONDS = 30.0
 PROFILE_WITHOUT_IDENTITY_SECONDS = 3600.0
 ENTRIES_MAX = 20_000
-FILE, WITHDRAW = "file", "withdraw"
+FILE, AMEND, WITHDRAW = "file", "amend", "withdraw"
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -1,7 +1,9 @@
 """What intake says of a document it moved."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from kit import wire
 from kit.outbox import OutboxEntry
 from packs.model import Transition
@@ -9,6 +11,7 @@ from portolan.intake.v1 import events_pb2
 from portolan.type.v1 import type_pb2
 
 from intake.actions.register import TOPIC
+from intake.domain.amendments import Amendment, Change
 from intake.domain.documents import Document
 from intake.domain.imputations import Imputation
 from intake.domain.titles import TitleLine
@@ -58,6 +61,46 @@ def document_cancelled(document: Document, move: Transition, at: datetime, reaso
         to_state=move.to,
         reason=reason,
         cancelled_at=wire.timestamp(at),
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def amendment_proposed(document: Document, amendment: Amendment, steps: Sequence[str]) -> OutboxEntry:
+    message = events_pb2.AmendmentProposed(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        pack_version=document.pack_version,
+        version=amendment.version,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        proposed_by=amendment.proposed_by,
+        proposed_at=wire.timestamp(amendment.proposed_at),
+        facts_json=msgspec.json.encode(amendment.facts),
+        changes=[_change(change) for change in amendment.changes],
+        steps=steps,
+        remarks=amendment.remarks,
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def _change(change: Change) -> events_pb2.Change:
+    before, after = msgspec.json.encode(change.before).decode(), msgspec.json.encode(change.after).decode()
+    return events_pb2.Change(pointer=change.pointer, before_json=before, after_json=after)
+
+
+def document_amended(document: Document, amendment: Amendment, at: datetime) -> OutboxEntry:
+    message = events_pb2.DocumentAmended(
+        document_id=document.id,
+        version=amendment.version,
+        facts_json=msgspec.json.encode(amendment.facts),
+        amended_at=wire.timestamp(at),
+        reference=document.reference,
+        type=document.type,
+        pack_version=document.pack_version,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        state=document.state,
     )
     return OutboxEntry(TOPIC, document.id, message)
 

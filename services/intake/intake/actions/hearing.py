@@ -10,7 +10,7 @@ from kit.database import Tx
 from kit.errors import Refused
 from packs.model import Transition
 
-from intake.actions import facts
+from intake.actions import facts, versions
 from intake.actions.reading import is_id
 from intake.domain.accesses import Access
 from intake.domain.documents import SYSTEM, Document, Item, transition
@@ -55,6 +55,9 @@ async def _told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:
 
 async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Happening) -> None:
     """An event that has no transition (the document was withdrawn meanwhile) is noted, never an error."""
+    if happening.document_event in versions.VERDICTS:
+        await _settle(tx, rulebooks, document, happening)
+        return
     try:
         move = _transition(rulebooks, document, happening.document_event)
         reduced = await _reduced(tx, document, happening)
@@ -67,6 +70,13 @@ async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Hap
     await documents.save(tx, moved, [happening.item, *(happening.item.moving(move) for move in moves)])
     said = [facts.document_decided(document, move, happening.item.at, happening.item.reason_code) for move in moves]
     await outbox.append_many(tx, said)
+
+
+async def _settle(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Happening) -> None:
+    try:
+        await versions.settle(tx, rulebooks.kind(document), document, happening.document_event, happening.item)
+    except Refused as refusal:
+        await documents.save(tx, document, [happening.item, _note(document, happening, refusal)])
 
 
 def _transition(rulebooks: Rulebooks, document: Document, event: str) -> Transition | None:

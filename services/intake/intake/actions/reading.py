@@ -130,10 +130,15 @@ async def timeline(db: Database, caller: Principal, asked: str, seen: Seen = uns
         return representation.timeline_json(document, holder, await timelines.items(tx, document.id))
 
 
-async def receipt(db: Database, caller: Principal, asked: str, seen: Seen = unseen) -> bytes:
+async def receipt(db: Database, caller: Principal, asked: str, seen: Seen = unseen, version: int = 0) -> bytes:
+    """Of the current version, or of the one asked for. Raises NotFound."""
     async with db.connection() as connection:
-        document, body, signed = await _read(connection, asked, caller)
+        document = await visible(connection, asked, caller)
+        found = await documents.version_of(connection, document.id, version or document.version)
+    if found is None:
+        raise NotFound("NOT_FOUND", "the document has no such version")
     seen(document.id)
+    body, signed = found
     return representation.receipt_json(signed, body)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from kit import ids, telemetry, trace, wire
 from kit.auth import Principal
@@ -156,22 +157,23 @@ class Register:
             submitted_by=draft.candidate.filing.submitted_by,
             answer_head=representation.document_head(document, label),
             body=body,
-            receipt=self._receipt(document, body, draft.traceparent),
+            receipt=self.receipt(document, document.version, document.submitted_at, body, draft.traceparent),
             lines=draft.judgement.lines,
             event=OutboxEntry(TOPIC, document.id, _submitted(document, draft), draft.traceparent),
         )
 
-    def _receipt(self, document: Document, body: bytes, traceparent: str) -> bytes:
+    def receipt(self, document: Document, version: int, at: datetime, body: bytes, traceparent: str) -> bytes:
+        """Signed for this version, which came at this moment."""
         return self._key.receipt(
             {
                 "document_id": document.id,
                 "reference": document.reference,
                 "type": document.type,
-                "version": document.version,
+                "version": version,
                 "owner_organisation_id": document.owner_organisation_id,
                 "submitter_organisation_id": document.submitter_organisation_id,
                 "pack_version": document.pack_version,
-                "submitted_at": wire.rfc3339(document.submitted_at),
+                "submitted_at": wire.rfc3339(at),
                 "body_sha256": body_digest(body),
                 "trace_id": trace.trace_id(traceparent),
             }

@@ -17,6 +17,7 @@ from portolan.type.v1 import type_pb2
 from intake.actions import accessing, cancelling, catalogue, following, imputing, keys, reading, withdrawing
 from intake.actions.accessing import AccessLog
 from intake.actions.acts import Act
+from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
@@ -40,6 +41,7 @@ AUTHORITY = {
     "GetDocument": SIGNED_IN,
     "ListDocuments": SIGNED_IN,
     "WithdrawDocument": DECLARANTS,
+    "AmendDocument": DECLARANTS,
     "CancelDocument": DECLARANTS,
     "GetTimeline": SIGNED_IN,
     "WaitTimeline": SIGNED_IN,
@@ -64,6 +66,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         rulebooks: Rulebooks,
         directory: Directory,
         desk: SubmissionDesk,
+        amendments: AmendmentDesk,
         watch: TimelineWatch,
         attachments: Attachments,
         accesses: AccessLog,
@@ -72,6 +75,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         self._rulebooks = rulebooks
         self._directory = directory
         self._desk = desk
+        self._amendments = amendments
         self._watch = watch
         self._attachments = attachments
         self._accesses = accesses
@@ -107,6 +111,11 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         )
         return pb.WithdrawDocumentResponse(document_json=shown.document_json, etag=shown.etag)
 
+    async def AmendDocument(self, request: pb.AmendDocumentRequest, context: Any) -> pb.AmendDocumentResponse:
+        act = Act("amend", caller(), request.id, request.if_match, request.idempotency_key, request.request_json)
+        acted = await self._amendments.amend(act)
+        return pb.AmendDocumentResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
+
     async def CancelDocument(self, request: pb.CancelDocumentRequest, context: Any) -> pb.CancelDocumentResponse:
         reason = request.reason
         act = Act("cancel", caller(), request.id, request.if_match, request.idempotency_key, reason.encode())
@@ -127,7 +136,9 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
 
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> pb.GetReceiptResponse:
         return pb.GetReceiptResponse(
-            receipt_json=await reading.receipt(self._db, caller(), request.id, self._seen("get_receipt"))
+            receipt_json=await reading.receipt(
+                self._db, caller(), request.id, self._seen("get_receipt"), request.version
+            )
         )
 
     async def ListAccesses(self, request: pb.ListAccessesRequest, context: Any) -> pb.ListAccessesResponse:

@@ -111,6 +111,16 @@ def release_moves(document: Document, kind: DocumentType, lines: Sequence[TitleL
     return [first, second] if second and second.to not in partial else [first]
 
 
+def ledger_moves(document: Document, kind: DocumentType, lines: Sequence[TitleLine]) -> list[Transition]:
+    """Where a title belongs by what its ledger holds, when that moved while the document stood elsewhere."""
+    if not lines or titles.is_full(lines):
+        return imputation_moves(document, kind, lines) if lines else []
+    partial = {move.to for move in kind.transitions if move.event == IMPUTE_PARTIALLY}
+    if document.state in partial and titles.consumed_nothing(lines):
+        return release_moves(document, kind, lines)
+    return []
+
+
 def _release(kind: DocumentType, state: str, partial: set[str], *, wants_partial: bool) -> Transition | None:
     moves = [move for move in kind.transitions if move.from_ == state and move.event == RELEASE_IMPUTATION]
     fitting = [move for move in moves if (move.to in partial) is wants_partial and move.to != state]

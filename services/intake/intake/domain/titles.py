@@ -20,6 +20,7 @@ NOTHING = Decimal(0)
 class EntryKind(StrEnum):
     AUTHORISED = "AUTHORISED"
     REDUCED = "REDUCED"
+    INCREASED = "INCREASED"
     RESERVED = "RESERVED"
     RESERVATION_USED = "RESERVATION_USED"
     RESERVATION_RELEASED = "RESERVATION_RELEASED"
@@ -86,6 +87,16 @@ class TitleLine:
         if to == self.authorised:
             return self, []
         return replace(self, authorised=to), [self._entry(EntryKind.REDUCED, self.authorised - to)]
+
+    def amend(self, to: Decimal) -> tuple[TitleLine, list[Entry]]:
+        """An amendment authorises more, or less. Raises Refused below what customs holds."""
+        if to < self.consumed + self.reserved:
+            facts = {"held": decimal_text(self.consumed + self.reserved), "unit": self.unit, "line": str(self.line)}
+            raise Refused("BELOW_IMPUTED", "a quantity cannot fall below what is imputed or reserved", facts=facts)
+        if to == self.authorised:
+            return self, []
+        kind = EntryKind.INCREASED if to > self.authorised else EntryKind.REDUCED
+        return replace(self, authorised=to), [self._entry(kind, abs(to - self.authorised))]
 
     def refuse_used_up(self) -> None:
         """Says what remains of a title whose quantity is gone, rather than that its state is past. Raises Refused."""

@@ -79,15 +79,21 @@ async def read(tx: Tx, document_id: str, viewer: Viewer) -> Stored | None:
     return _stored(row) if row else None
 
 
-async def content(tx: Tx, document_id: str, version: int) -> tuple[bytes, bytes]:
-    """Body and receipt of a version that is there."""
+async def version_of(tx: Tx, document_id: str, version: int) -> tuple[bytes, bytes] | None:
+    """Body and receipt of a version, if there is one."""
     cursor = await tx.cursor(row_factory=tuple_row).execute(
         "select body::text, receipt from document_versions where document_id = %s and version = %s",
         [document_id, version],
     )
     row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - a document has its versions
-    return row[0].encode(), row[1].encode()
+    return (row[0].encode(), row[1].encode()) if row else None
+
+
+async def content(tx: Tx, document_id: str, version: int) -> tuple[bytes, bytes]:
+    """Body and receipt of a version that is there."""
+    found = await version_of(tx, document_id, version)
+    assert found is not None  # noqa: S101 - a document has its versions
+    return found
 
 
 async def lock(tx: Tx, document_id: str) -> Document | None:
@@ -192,8 +198,8 @@ ITEMS = """
 SAVE = f"""
 with document as (
     update documents
-    set state = %(state)s, revision = %(revision)s, updated_at = %(updated_at)s, valid_until = %(valid_until)s,
-        items = items + cardinality(%(at)s::timestamptz[])
+    set state = %(state)s, revision = %(revision)s, version = %(version)s, updated_at = %(updated_at)s,
+        valid_until = %(valid_until)s, items = items + cardinality(%(at)s::timestamptz[])
     where document_id = %(id)s
 )
 {ITEMS.format(first="%(items)s")}
@@ -218,6 +224,7 @@ async def save(tx: Tx, document: Document, items: Sequence[Item]) -> None:
         {
             "state": document.state,
             "revision": document.revision,
+            "version": document.version,
             "updated_at": document.updated_at,
             "valid_until": document.valid_until,
             "items": document.items,

@@ -31,7 +31,7 @@ HEARD: Mapping[str, type[Message]] = {
     for kind in (
         *(identity.OrganisationActivated, identity.MandateGranted, identity.MandateRevoked, identity.ClientRevoked),
         *(intake.DocumentSubmitted, intake.DocumentAmended, intake.DocumentWithdrawn, intake.DocumentDecided),
-        *(intake.DocumentCancelled, intake.TitleImputed, intake.TitleReleased),
+        *(intake.AmendmentProposed, intake.DocumentCancelled, intake.TitleImputed, intake.TitleReleased),
         *(routing.CaseOpened, routing.TaskOpened, routing.TaskSigned, routing.TaskDecided, routing.CaseClosed),
         *(routing.DeadlineMissed, routing.InformationRequested),
         *(billing.ChargeRecorded, own.WebhookEndpointDisabled),

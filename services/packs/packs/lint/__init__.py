@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import Finding, PackError
 from . import (
+    amendments,
     calendar,
     expressions,
     golden,
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     *templates.RULES,
     *states.RULES,
     *steps.RULES,
+    *amendments.RULES,
     *schemas.RULES,
     *expressions.RULES,
     *golden.RULES,

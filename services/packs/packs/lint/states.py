@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..amendments import AMEND_ACCEPT, AMEND_REJECT
 from ..errors import Finding
 from ..model import DocumentType
 from .subject import Subject
@@ -11,6 +12,8 @@ from .subject import Subject
 # Where an imputation or its cancellation leads depends on what is left, so one event may have two ends.
 IMPUTATION_EVENTS = ("impute_partially", "impute_fully")
 RELEASE_EVENT = "release_imputation"
+# An amendment ends where it began.
+ENDS_THAT_VARY = frozenset({RELEASE_EVENT, AMEND_ACCEPT, AMEND_REJECT})
 
 
 def types_are_in_their_folder(subject: Subject) -> Iterator[Finding]:
@@ -75,7 +78,7 @@ def an_event_has_one_end(subject: Subject) -> Iterator[Finding]:
         ends: dict[tuple[str, str], str] = {}
         for move in kind.transitions:
             end = ends.setdefault((move.from_, move.event), move.to)
-            if end != move.to and move.event != RELEASE_EVENT:
+            if end != move.to and move.event not in ENDS_THAT_VARY:
                 yield subject.at(file, ("transitions",), f"{move.event} leads from {move.from_} to two states")
 
 

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
+from ..amendments import AMENDED
 from ..errors import Finding
 from ..model import DocumentType, TariffItem, TariffVersion
+from ..prices import concerns
 from ..source import Place
 from .subject import Subject
 
@@ -43,12 +45,18 @@ def items_are_named_once(subject: Subject) -> Iterator[Finding]:
 
 
 def items_charge_what_exists(subject: Subject) -> Iterator[Finding]:
+    """`import_title.*` is every type whose key begins so; each must meet the milestone."""
     for place, item, _ in _items(subject):
-        kind = subject.pack.document_types.get(item.document_type or "")
-        if item.document_type and kind is None:
+        kinds = _kinds(subject, item.document_type or "")
+        if item.document_type and not kinds:
             yield subject.at(FILE, (*place, "document_type"), f"unknown document type {item.document_type}")
-        elif kind and item.billed_at and item.billed_at not in _milestones(kind):
-            yield subject.at(FILE, (*place, "billed_at"), f"{kind.key} never meets {item.billed_at}")
+        for kind in kinds:
+            if item.billed_at and item.billed_at not in _milestones(kind):
+                yield subject.at(FILE, (*place, "billed_at"), f"{kind.key} never meets {item.billed_at}")
+
+
+def _kinds(subject: Subject, named: str) -> list[DocumentType]:
+    return [kind for key, kind in subject.pack.document_types.items() if concerns(named, key)]
 
 
 def amounts_make_sense(subject: Subject) -> Iterator[Finding]:
@@ -80,7 +88,8 @@ def _items(subject: Subject) -> Iterator[tuple[Place, TariffItem, bool]]:
 
 
 def _milestones(kind: DocumentType) -> set[str]:
-    return {state.key for state in kind.states} | {move.event for move in kind.transitions}
+    own = {AMENDED} if kind.amendment else set()
+    return own | {state.key for state in kind.states} | {move.event for move in kind.transitions}
 
 
 RULES = (

@@ -1,7 +1,7 @@
 """Everything routing does, one sentence each."""
 
 from .deciding import claim, decide, release
-from .hearing import cancel, open_case, withdraw
+from .hearing import amend, cancel, open_case, withdraw
 from .planning import Plan, plan, seed
 from .said import TOPIC, quantity
 from .watching import sweep, watch
@@ -9,6 +9,7 @@ from .watching import sweep, watch
 __all__ = [
     "TOPIC",
     "Plan",
+    "amend",
     "cancel",
     "claim",
     "decide",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kit import clock, ids
 from kit.database import Tx
+from kit.errors import Unavailable
 
 from routing import domain, store
-from routing.domain import Submission
+from routing.domain import Proposal, Submission
 
 from .said import entries, say
 
@@ -16,6 +17,17 @@ async def open_case(tx: Tx, rulebooks: store.Rulebooks, document: Submission) ->
     rulebook = await rulebooks.of(document.pack_version, tx)
     case, facts = domain.open_case(document, rulebook, clock.now(), ids.new_id)
     await store.open_case(tx, case, entries(case, facts))
+
+
+async def amend(tx: Tx, rulebooks: store.Rulebooks, proposal: Proposal) -> None:
+    """The case of a document was heard of before anything that may change it."""
+    before = await store.case_of_document(tx, proposal.document_id)
+    if before is None:
+        raise Unavailable("OVERLOADED", f"document {proposal.document_id} has no case yet")
+    rulebook = await rulebooks.of(before.document.pack_version, tx)
+    case, facts = domain.amend(before, proposal, rulebook, clock.now(), ids.new_id)
+    await store.save_case(tx, before, case)
+    await say(tx, case, facts)
 
 
 async def withdraw(tx: Tx, document: Submission) -> None:

@@ -133,7 +133,7 @@ def task(case: Case, task: Task, procedure: Procedure, officer: Officer) -> pb.T
         due_at=timestamp(task.due_at),
         decided_at=timestamp(task.decided_at),
         outcome=task.outcome,
-        facts_json=msgspec.json.encode(case.document.facts),
+        facts_json=msgspec.json.encode(case.facts_of(task)),
         etag=_etag(task),
     )
 

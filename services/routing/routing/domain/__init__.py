@@ -1,6 +1,19 @@
 """Cases, tasks, signatures, timers: values, and the rules by which one becomes the next."""
 
-from .cases import CANCELLED, WITHDRAWN, Case, CaseState, Submission, decide, end, ended_unheard, open_case, withdraw
+from .amendments import Amendment, Proposal
+from .cases import (
+    CANCELLED,
+    WITHDRAWN,
+    Case,
+    CaseState,
+    Submission,
+    amend,
+    decide,
+    end,
+    ended_unheard,
+    open_case,
+    withdraw,
+)
 from .facts import CaseClosed, CaseOpened, DeadlineMissed, Fact, TaskDecided, TaskOpened, TaskSigned
 from .officers import Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
@@ -13,6 +26,7 @@ __all__ = [
     "LIVE",
     "SYSTEM",
     "WITHDRAWN",
+    "Amendment",
     "Assignment",
     "Calendars",
     "Case",
@@ -25,6 +39,7 @@ __all__ = [
     "Missed",
     "Officer",
     "Procedure",
+    "Proposal",
     "Quantity",
     "Route",
     "Rulebook",
@@ -38,6 +53,7 @@ __all__ = [
     "TaskState",
     "Timer",
     "TimerState",
+    "amend",
     "decide",
     "end",
     "ended_unheard",

@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from kit.errors import NotFound
+from kit.errors import NotFound, Refused
 from packs.decisions import Plan
 from packs.model import Outcome, Step
 
+from .amendments import Amendment, Proposal, verdict
 from .facts import CaseClosed, CaseOpened, Fact, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
 from .tasks import SYSTEM, Decision, Signature, Task, check
@@ -58,6 +59,7 @@ class Case:
     outcome: str = ""
     closed_at: datetime | None = None
     tasks: tuple[Task, ...] = ()
+    amendment: Amendment | None = None
 
     def task(self, task_id: str) -> Task:
         found = next((task for task in self.tasks if task.id == task_id), None)
@@ -69,9 +71,17 @@ class Case:
         return replace(self, tasks=tuple(task if old.id == task.id else old for old in self.tasks))
 
     def procedure(self, rulebook: Rulebook) -> Procedure:
-        """The very rules it was opened under."""
-        document = self.document
-        return rulebook.procedure(document.document_type, document.facts, rulebook.rules(self.rules), self.channel)
+        """The very rules it was opened under, last."""
+        kind, amended = self.document.document_type, self.amendment
+        if amended is None:
+            return rulebook.procedure(kind, self.document.facts, rulebook.rules(self.rules), self.channel)
+        return rulebook.procedure(kind, amended.facts, rulebook.rules(amended.rules), amended.channel, amended.steps)
+
+    def facts_of(self, task: Task) -> Facts:
+        """What the task is about; those that were asked before an amendment were asked about something else."""
+        if self.amendment is None or task.opened_at < self.amendment.opened_at:
+            return self.document.facts
+        return self.amendment.shown
 
     def is_waiting(self) -> bool:
         return any(task.is_live and task.step == self.step for task in self.tasks)
@@ -90,6 +100,28 @@ def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: N
     )
     case, facts = _go_on(case, case.procedure(rulebook), now, new_id)
     return case, [CaseOpened(now), *facts]
+
+
+def amend(case: Case, proposal: Proposal, rulebook: Rulebook, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
+    """Opens the case again. A version heard twice, or after a later one, changes nothing."""
+    if case.amendment is not None and case.amendment.version >= proposal.version:
+        return case, []
+    if case.state is not CaseState.CLOSED:
+        raise Refused("INVALID_TRANSITION", "the case is still open")
+    facts = {**proposal.facts, "type": case.document.document_type}
+    plan = rulebook.table.plan(facts)
+    amendment = Amendment(
+        version=proposal.version,
+        facts=facts,
+        changes=proposal.changes,
+        remarks=proposal.remarks,
+        steps=proposal.steps,
+        rules=tuple(rule.id for rule in plan.rules),
+        channel=plan.lane.channel,
+        opened_at=now,
+    )
+    opened = replace(case, state=CaseState.OPEN, step="", outcome="", closed_at=None, amendment=amendment)
+    return _go_on(opened, opened.procedure(rulebook), now, new_id)
 
 
 def decide(
@@ -169,11 +201,17 @@ def _conclude(
     case = case.with_task(task)
     if outcome.then == "close":
         case, facts = _close(case, task.outcome, now)
-        return case, [TaskDecided(task, outcome.event), *facts]
+        return case, [TaskDecided(task, _event(case, outcome)), *facts]
     if case.is_waiting():
         return case, [TaskDecided(task, "")]
     case, facts = _go_on(case, procedure, now, new_id)
-    return case, [TaskDecided(task, outcome.event), *facts]
+    return case, [TaskDecided(task, _event(case, outcome)), *facts]
+
+
+def _event(case: Case, outcome: Outcome) -> str:
+    if case.amendment is None:
+        return outcome.event
+    return verdict(outcome, is_closed=case.state is CaseState.CLOSED)
 
 
 def _close(case: Case, outcome: str, now: datetime) -> tuple[Case, list[Fact]]:

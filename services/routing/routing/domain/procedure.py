@@ -61,8 +61,10 @@ class Rulebook:
             raise Invalid("INVALID_DOCUMENT", f"there is no document type {key!r}")
         return found
 
-    def procedure(self, type_key: str, facts: Facts, rules: tuple[Rule, ...], channel: str) -> Procedure:
-        return Procedure(self.type(type_key), rules, facts, channel, self)
+    def procedure(
+        self, type_key: str, facts: Facts, rules: tuple[Rule, ...], channel: str, amending: tuple[str, ...] = ()
+    ) -> Procedure:
+        return Procedure(self.type(type_key), rules, facts, channel, self, amending)
 
     def rules(self, ids: tuple[str, ...]) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.table.rules if rule.id in ids)
@@ -70,13 +72,20 @@ class Rulebook:
 
 @dataclass(frozen=True)
 class Procedure:
-    """A document type under the rules one document met."""
+    """A document type under the rules one document met. `amending` names the steps that an amendment calls for."""
 
     type: DocumentType
     rules: tuple[Rule, ...]
     facts: Facts
     channel: str
     rulebook: Rulebook
+    amending: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        if not self.amending or self.type.amendment is None:
+            return self.type.steps
+        return tuple(step for step in self.type.amendment.steps if step.key in self.amending)
 
     @property
     def calendars(self) -> Calendars:
@@ -94,8 +103,8 @@ class Procedure:
 
     def steps_after(self, key: str) -> tuple[Step, ...]:
         """All of them when there is none yet."""
-        keys = [step.key for step in self.type.steps]
-        return self.type.steps[keys.index(key) + 1 :] if key else self.type.steps
+        keys = [step.key for step in self.steps]
+        return self.steps[keys.index(key) + 1 :] if key else self.steps
 
     def asked_quantity(self) -> Quantity | None:
         """What a decision may reduce: the quantity of the only line. Of several, nobody could say which gives way."""

@@ -117,10 +117,10 @@ async def case_of_task(tx: Tx, task_id: str) -> Case:
 
 async def save_case(tx: Tx, before: Case, after: Case) -> None:
     """Writes what differs."""
-    if (after.state, after.step) != (before.state, before.step):
+    if (after.state, after.step, after.amendment) != (before.state, before.step, before.amendment):
         await tx.execute(
-            "update cases set state = %s, step = %s, outcome = %s, closed_at = %s where id = %s",
-            [after.state, after.step, after.outcome, after.closed_at, after.id],
+            "update cases set state = %s, step = %s, outcome = %s, closed_at = %s, amendment = %s where id = %s",
+            [after.state, after.step, after.outcome, after.closed_at, rows.amendment_value(after), after.id],
         )
     await _save_tasks(tx, after, [task for task in after.tasks if task not in before.tasks])
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from routing.domain import (
+    Amendment,
     Case,
     CaseState,
     Decision,
@@ -27,7 +28,7 @@ CASE_COLUMNS = """
     cases.id, cases.document_id, cases.reference, cases.document_type, cases.pack_version,
     cases.owner_organisation_id, cases.submitter_organisation_id, cases.facts::text as facts, cases.rules,
     cases.channel, cases.risk_score, cases.explanation::text as explanation, cases.state, cases.step, cases.outcome,
-    cases.opened_at, cases.closed_at
+    cases.opened_at, cases.closed_at, cases.amendment::text as amendment
 """
 TASK_COLUMNS = """
     tasks.id as task_id, tasks.case_id, tasks.step as task_step, tasks.agency, tasks.role, tasks.mode, tasks.rule,
@@ -60,6 +61,7 @@ def case(row: Row, tasks: Iterable[Task] = ()) -> Case:
         outcome=row["outcome"],
         closed_at=row["closed_at"],
         tasks=tuple(tasks),
+        amendment=msgspec.json.decode(row["amendment"], type=Amendment) if row["amendment"] else None,
     )
 
 
@@ -134,6 +136,10 @@ def case_values(case: Case) -> list[Any]:
         case.opened_at,
         case.closed_at,
     ]
+
+
+def amendment_value(case: Case) -> str | None:
+    return None if case.amendment is None else msgspec.json.encode(case.amendment).decode()
 
 
 def task_values(case: Case, task: Task) -> list[Any]:

@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from portolan.type.v1 import type_pb2 as _type_pb2
 import builtins as _builtins
 import sys
@@ -76,15 +78,30 @@ Global___DocumentSubmitted: _TypeAlias = DocumentSubmitted  # noqa: Y015
 
 @_typing.final
 class DocumentAmended(_message.Message):
+    """A new version is in effect."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
     AMENDED_AT_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     version: _builtins.int
     facts_json: _builtins.bytes
+    reference: _builtins.str
+    type: _builtins.str
+    pack_version: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    state: _builtins.str
+    """Where the document stands from now on."""
     @_builtins.property
     def amended_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -94,10 +111,16 @@ class DocumentAmended(_message.Message):
         version: _builtins.int = ...,
         facts_json: _builtins.bytes = ...,
         amended_at: _timestamp_pb2.Timestamp | None = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        pack_version: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        state: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amended_at", b"amended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amended_at", b"amended_at", "document_id", b"document_id", "facts_json", b"facts_json", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amended_at", b"amended_at", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "state", b"state", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -343,3 +366,93 @@ class DocumentCancelled(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DocumentCancelled: _TypeAlias = DocumentCancelled  # noqa: Y015
+
+@_typing.final
+class Change(_message.Message):
+    """What differs at one place, as JSON; null where nothing was or is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTER_FIELD_NUMBER: _builtins.int
+    BEFORE_JSON_FIELD_NUMBER: _builtins.int
+    AFTER_JSON_FIELD_NUMBER: _builtins.int
+    pointer: _builtins.str
+    before_json: _builtins.str
+    after_json: _builtins.str
+    def __init__(
+        self,
+        *,
+        pointer: _builtins.str = ...,
+        before_json: _builtins.str = ...,
+        after_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_json", b"after_json", "before_json", b"before_json", "pointer", b"pointer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class AmendmentProposed(_message.Message):
+    """A version waits for the agencies that must validate it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    PROPOSED_AT_FIELD_NUMBER: _builtins.int
+    FACTS_JSON_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    pack_version: _builtins.str
+    version: _builtins.int
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    proposed_by: _builtins.str
+    facts_json: _builtins.bytes
+    """What the tables are asked about, were it accepted."""
+    remarks: _builtins.str
+    @_builtins.property
+    def proposed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]: ...
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the type's amendment steps, those that these changes call for."""
+
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        pack_version: _builtins.str = ...,
+        version: _builtins.int = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        proposed_by: _builtins.str = ...,
+        proposed_at: _timestamp_pb2.Timestamp | None = ...,
+        facts_json: _builtins.bytes = ...,
+        changes: _abc.Iterable[Global___Change] | None = ...,
+        steps: _abc.Iterable[_builtins.str] | None = ...,
+        remarks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposed_at", b"proposed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "proposed_at", b"proposed_at", "proposed_by", b"proposed_by", "reference", b"reference", "remarks", b"remarks", "steps", b"steps", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AmendmentProposed: _TypeAlias = AmendmentProposed  # noqa: Y015

@@ -61,6 +61,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentResponse.FromString,
                 _registered_method=True)
+        self.AmendDocument = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/AmendDocument',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentResponse.FromString,
+                _registered_method=True)
         self.CancelDocument = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/CancelDocument',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
@@ -171,9 +176,16 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CancelDocument(self, request, context):
+    def AmendDocument(self, request, context):
         """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
+        A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelDocument(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -289,6 +301,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.WithdrawDocument,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentResponse.SerializeToString,
+            ),
+            'AmendDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.AmendDocument,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentResponse.SerializeToString,
             ),
             'CancelDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelDocument,
@@ -498,6 +515,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/WithdrawDocument',
             portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.WithdrawDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AmendDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/AmendDocument',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

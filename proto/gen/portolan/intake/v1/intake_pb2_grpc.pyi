@@ -44,8 +44,11 @@ class IntakeServiceStub:
     GetDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentRequest, _intake_pb2.GetDocumentResponse]
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentsRequest, _intake_pb2.ListDocumentsResponse]
     WithdrawDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WithdrawDocumentRequest, _intake_pb2.WithdrawDocumentResponse]
+    AmendDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.AmendDocumentRequest, _intake_pb2.AmendDocumentResponse]
+    """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
+    A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
+    """
     CancelDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]
-    """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given."""
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]
     WaitTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
@@ -82,8 +85,11 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     GetDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentRequest, _intake_pb2.GetDocumentResponse]  # type: ignore[assignment]
     ListDocuments: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentsRequest, _intake_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     WithdrawDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.WithdrawDocumentRequest, _intake_pb2.WithdrawDocumentResponse]  # type: ignore[assignment]
+    AmendDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.AmendDocumentRequest, _intake_pb2.AmendDocumentResponse]  # type: ignore[assignment]
+    """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
+    A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
+    """
     CancelDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]  # type: ignore[assignment]
-    """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given."""
     GetTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]  # type: ignore[assignment]
     WaitTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]  # type: ignore[assignment]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
@@ -149,12 +155,21 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_intake_pb2.WithdrawDocumentResponse, _abc.Awaitable[_intake_pb2.WithdrawDocumentResponse]]: ...
 
     @_abc_1.abstractmethod
+    def AmendDocument(
+        self,
+        request: _intake_pb2.AmendDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.AmendDocumentResponse, _abc.Awaitable[_intake_pb2.AmendDocumentResponse]]:
+        """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
+        A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
+        """
+
+    @_abc_1.abstractmethod
     def CancelDocument(
         self,
         request: _intake_pb2.CancelDocumentRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_intake_pb2.CancelDocumentResponse, _abc.Awaitable[_intake_pb2.CancelDocumentResponse]]:
-        """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given."""
+    ) -> _typing.Union[_intake_pb2.CancelDocumentResponse, _abc.Awaitable[_intake_pb2.CancelDocumentResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetTimeline(

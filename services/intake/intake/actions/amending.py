@@ -1,0 +1,122 @@
+"""Amend: a new version of a standing document, in effect at once or once the agencies that the pack names agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from kit import clock, trace
+from kit.database import Database, Tx
+from kit.errors import Invalid, Refused
+from packs import amendments as rules
+
+from intake.actions import acts, versions
+from intake.actions.acts import Act, Acted
+from intake.actions.directory import AMEND as POWER
+from intake.actions.directory import Directory
+from intake.actions.register import Register
+from intake.domain import amendments
+from intake.domain.amendments import Amendment, AmendmentState, Change, Request
+from intake.domain.canonical import canonical
+from intake.domain.documents import Document
+from intake.domain.parties import Filing
+from intake.domain.rulebook import Candidate, Judgement, Rulebooks
+from intake.store import amendments as store
+from intake.store import attachments, documents
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An amendment that was read and judged, and not yet held against the document as it stands."""
+
+    act: Act
+    request: Request
+    judgement: Judgement
+
+
+class AmendmentDesk:
+    """`register` signs: every version has its receipt."""
+
+    def __init__(self, db: Database, rulebooks: Rulebooks, directory: Directory, register: Register) -> None:
+        self._db = db
+        self._rulebooks = rulebooks
+        self._directory = directory
+        self._register = register
+
+    async def amend(self, act: Act) -> Acted:
+        """The same key again is the same answer. Raises Invalid, Refused, PreconditionFailed."""
+        request = amendments.read(act.request, act.caller.language)
+        document, mandate_id = await acts.subject(self._db, self._directory, act, POWER)
+        judgement = await self._judged(document, mandate_id, request, act)
+        async with self._db.transaction() as tx:
+            document = await acts.locked(tx, document.id)
+            earlier = await acts.earlier(tx, act, document.id)
+            if earlier is not None:
+                return earlier
+            document.require_match(act.if_match)
+            if not judgement.is_valid:
+                raise Invalid("INVALID_DOCUMENT", violations=judgement.violations)
+            return await self._enter(tx, document, Draft(act, request, judgement))
+
+    async def _judged(self, document: Document, mandate_id: str, request: Request, act: Act) -> Judgement:
+        """By the rules of production, of the version the document was born under."""
+        owner = await self._directory.profile(document.owner_organisation_id)
+        filing = Filing(owner, document.submitter_organisation_id, act.caller.subject, mandate_id)
+        language = act.caller.language
+        candidate = Candidate(document.id, request.body, filing, clock.now(), language)
+        judgement = self._rulebooks.of(document).rules(document.type, language).judge(candidate)
+        wrong = await self._register.unusable_files(act.caller, judgement.attachments, language)
+        return replace(judgement, violations=[*judgement.violations, *wrong])
+
+    async def _enter(self, tx: Tx, document: Document, draft: Draft) -> Acted:
+        kind, act, language = self._rulebooks.kind(document), draft.act, draft.act.caller.language
+        terms = kind.amendment
+        if terms is None or document.state not in terms.states:
+            raise Refused("INVALID_TRANSITION", "not to be amended in this state", facts={"state": document.state})
+        before = msgspec.json.decode((await documents.content(tx, document.id, document.version))[0])
+        found = amendments.changes(before, draft.request.body)
+        amendments.refuse_forbidden(terms, found, language)
+        lines = await versions.changed_lines(tx, kind, document.id, (before, draft.request.body), language)
+        await versions.refuse_below_imputed(tx, document.id, draft.judgement.facts)
+        steps = rules.steps_called_for(terms, (change.pointer for change in found))
+        state = AmendmentState.PROPOSED if steps else AmendmentState.ACCEPTED
+        amendment = await self._store(tx, document, draft, found, state)
+        if steps:
+            document = await versions.propose(tx, kind, document, amendment, steps)
+        else:
+            document = await versions.put_in_effect(tx, kind, document, amendment, lines, act.caller.subject)
+        tail = _tail(amendment, steps, left_off=len(found) - len(amendment.changes))
+        return await acts.answered(tx, self._rulebooks, act, document, tail)
+
+    async def _store(
+        self, tx: Tx, document: Document, draft: Draft, found: list[Change], state: AmendmentState
+    ) -> Amendment:
+        now, version = clock.now(), await store.next_version(tx, document.id)
+        amendment = Amendment(
+            document_id=document.id,
+            version=version,
+            state=state,
+            from_state=document.state,
+            facts=draft.judgement.facts,
+            changes=amendments.shown(found),
+            remarks=draft.request.remarks,
+            proposed_by=draft.act.caller.subject,
+            proposed_at=now,
+        )
+        body = canonical(draft.request.body)
+        receipt = self._register.receipt(document, version, now, body, trace.current())
+        await store.add(tx, amendment, body, receipt)
+        await attachments.refer(tx, [(document.id, sha256) for _, sha256 in draft.judgement.attachments])
+        return amendment
+
+
+def _tail(amendment: Amendment, steps: tuple[str, ...], left_off: int) -> bytes:
+    """Members of the answer beside the document's own."""
+    told: Mapping[str, Any] = {
+        "amendment": {"version": amendment.version, "state": amendment.state, "steps": steps},
+        "diff": amendment.changes,
+        "diff_left_off": left_off,
+    }
+    return b"," + msgspec.json.encode(told)[1:-1]
