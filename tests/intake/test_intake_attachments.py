@@ -17,10 +17,21 @@ from typing import Any
 import pytest
 from intake.actions.attaching import Attachments
 from intake.domain.attachments import media_type
-from intake.store.viruses import Clamd
+from intake.store.files import FolderStore
+from intake.store.viruses import Clamd, NoSearch
 from kit import grpc
 from kit.auth import Principal
-from kit.errors import Forbidden, Invalid, Malformed, NotFound, Refused, TooLarge, Unauthenticated, UnsupportedMediaType
+from kit.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from kit.testing import a_principal
 from portolan.intake.v1 import intake_pb2 as pb
 
@@ -182,6 +193,15 @@ async def test_what_is_not_taken_leaves_nothing(held: Attachments, tmp_path: Pat
     with pytest.raises(Malformed):
         await held.store(the_broker(), pieces(b""))
     assert files_in(tmp_path) == []
+
+
+async def test_a_store_that_cannot_be_written_is_no_fault_of_the_senders(window: Window, tmp_path: Path) -> None:
+    (tmp_path / "incoming").touch()
+    held = Attachments(window.db, FolderStore(tmp_path), NoSearch(), ATTACHMENT_BYTES_MAX)
+    with pytest.raises(Unavailable):
+        await held.store(the_broker(), pieces(PDF))
+    with pytest.raises(Unavailable):
+        await FolderStore(tmp_path).open()
 
 
 async def test_a_broken_transfer_leaves_nothing(held: Attachments, tmp_path: Path) -> None:

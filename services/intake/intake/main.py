@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 
 import packs
+from kit import telemetry
 from kit.auth import TokenVerifier
 from kit.consumer import Consumer
 from kit.database import Database
+from kit.errors import Unavailable
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
 from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subscription
@@ -80,7 +82,11 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
 
 async def _attachments(settings: Settings, db: Database) -> Attachments:
     files = FolderStore((settings.home or Path(".portolan")) / "attachments")
-    await files.open()
+    try:
+        await files.open()
+    except Unavailable as error:
+        # Documents do not wait for attachments: these are refused until the folder can be written.
+        telemetry.log().error("attachments_unavailable", reason=str(error.__cause__))
     search = Clamd(settings.clamd_address) if settings.clamd_address else NoSearch()
     return Attachments(db, files, search, settings.attachment_bytes_max)
 

@@ -8,12 +8,16 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, ParamSpec, Protocol, TypeVar
 
 from kit import ids
+from kit.errors import Unavailable
 
 CHUNK_BYTES = 256 * 1024
 ABANDONED_S = 3600.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Incoming(Protocol):
@@ -41,23 +45,24 @@ class FolderStore:
         self._incoming = folder / "incoming"
 
     async def open(self) -> None:
-        """Forgets what a killed process left half received."""
-        await asyncio.to_thread(self._prepare)
+        """Forgets what a killed process left half received. Raises Unavailable."""
+        await _on_disk(self._prepare)
 
     @asynccontextmanager
     async def receive(self) -> AsyncIterator[Incoming]:
         at = self._incoming / ids.new_id()
-        file = await asyncio.to_thread(at.open, "xb")
+        file = await _on_disk(at.open, "xb")
         try:
             yield _ArrivingFile(self._path, at, file)
         finally:
-            file.close()
+            with suppress(OSError):
+                file.close()
             at.unlink(missing_ok=True)
 
     async def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
-        file = await asyncio.to_thread(self._path(sha256).open, "rb")
+        file = await _on_disk(self._path(sha256).open, "rb")
         try:
-            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            while chunk := await _on_disk(file.read, CHUNK_BYTES):
                 yield chunk
         finally:
             file.close()
@@ -80,10 +85,10 @@ class _ArrivingFile:
         self._file = file
 
     async def write(self, chunk: bytes) -> None:
-        await asyncio.to_thread(self._file.write, chunk)
+        await _on_disk(self._file.write, chunk)
 
     async def keep(self, sha256: str) -> None:
-        await asyncio.to_thread(self._keep, self._path(sha256))
+        await _on_disk(self._keep, self._path(sha256))
 
     def _keep(self, path: Path) -> None:
         if not path.exists():
@@ -93,6 +98,14 @@ class _ArrivingFile:
             self._at.rename(path)
         for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
             _sync_folder(folder)
+
+
+async def _on_disk(deed: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Raises Unavailable: a disk that is full, away or not ours to write is no fault of the caller's."""
+    try:
+        return await asyncio.to_thread(deed, *given, **named)
+    except OSError as error:
+        raise Unavailable("OVERLOADED", "the store of attachments does not answer") from error
 
 
 def _sync_folder(folder: Path) -> None:
