@@ -13,7 +13,7 @@ import pytest
 from portolan_cli.client import Portolan, Problem
 from portolan_cli.demo_file import Actor, Demo
 
-from tests.journeys.bodies import new_key, submitted
+from tests.journeys.bodies import new_key, submission, submitted
 from tests.journeys.conftest import System
 from tests.notifications.receiver import Received
 
@@ -60,6 +60,14 @@ def listener() -> Iterator[Listener]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def importer(portolan: Portolan, demo: Demo) -> Actor:
+    """For whom the broker files; nobody else makes endpoints in its name."""
+    owner = submission(portolan, demo)["on_behalf_of"]
+    key = next(str(one["key"]) for one in demo.organisations if one["id"] == owner)
+    return demo.actor(organisation_key=key, role="org_admin")
+
+
 def until(holds: Callable[[], bool]) -> None:
     began = time.monotonic()
     while not holds():
@@ -67,22 +75,22 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def made(portolan: Portolan, broker: Actor, listener: Listener, *event_types: str) -> dict[str, Any]:
+def made(portolan: Portolan, importer: Actor, listener: Listener, *event_types: str) -> dict[str, Any]:
     wanted = {"url": listener.url, "event_types": list(event_types)}
-    endpoint: dict[str, Any] = portolan.post(ENDPOINTS, broker.credentials, wanted, key=new_key())
+    endpoint: dict[str, Any] = portolan.post(ENDPOINTS, importer.credentials, wanted, key=new_key())
     return endpoint
 
 
-def test_a_broker_is_told_of_its_document_once_though_notifications_is_killed_before_the_answer(
-    system: System, portolan: Portolan, demo: Demo, broker: Actor, listener: Listener
+def test_an_importer_is_told_of_its_documents_once_though_notifications_is_killed_before_the_answer(
+    system: System, portolan: Portolan, demo: Demo, broker: Actor, importer: Actor, listener: Listener
 ) -> None:
-    endpoint = made(portolan, broker, listener, "document.submitted")
+    endpoint = made(portolan, importer, listener, "document.submitted")
     listener.first = lambda: system.kill("notifications")
     documents = [submitted(portolan, demo, broker)["id"] for _ in range(3)]
     path = f"{ENDPOINTS}/{endpoint['id']}"
 
     def all_delivered() -> bool:
-        log = portolan.items(f"{path}/deliveries", broker.credentials)
+        log = portolan.items(f"{path}/deliveries", importer.credentials)
         return [one["state"] for one in log] == ["DELIVERED"] * 3
 
     until(all_delivered)
@@ -92,33 +100,33 @@ def test_a_broker_is_told_of_its_document_once_though_notifications_is_killed_be
     assert len(times) == 3
     assert max(times.values()) == 2  # the one whose answer nobody heard
     assert all(one.is_signed_by(endpoint["keys"][0]["public_key"]) for one in listener.received)
-    portolan.post(f"{path}:disable", broker.credentials)
+    portolan.post(f"{path}:disable", importer.credentials)
 
 
 def test_keys_rotate_a_test_event_comes_and_the_past_is_replayed(
-    portolan: Portolan, demo: Demo, broker: Actor, listener: Listener
+    portolan: Portolan, demo: Demo, broker: Actor, importer: Actor, listener: Listener
 ) -> None:
-    endpoint = made(portolan, broker, listener, "document.submitted")
+    endpoint = made(portolan, importer, listener, "document.submitted")
     path = f"{ENDPOINTS}/{endpoint['id']}"
     submitted(portolan, demo, broker)
     until(lambda: len(listener.received) == 1)
-    rotated = portolan.post(f"{path}:rotate-secret", broker.credentials, key=new_key())
-    portolan.post(f"{path}:test", broker.credentials, key=new_key())
+    rotated = portolan.post(f"{path}:rotate-secret", importer.credentials, key=new_key())
+    portolan.post(f"{path}:test", importer.credentials, key=new_key())
     until(lambda: len(listener.received) == 2)
     test = listener.received[1]
     assert test.content["type"] == "webhook.test"
     assert all(test.is_signed_by(key["public_key"]) for key in rotated["keys"])
-    until(lambda: portolan.items(f"{path}/deliveries", broker.credentials, state="PENDING") == [])
-    replayed = portolan.post(f"{path}:replay", broker.credentials, {"after_sequence": 0})
+    until(lambda: portolan.items(f"{path}/deliveries", importer.credentials, state="PENDING") == [])
+    replayed = portolan.post(f"{path}:replay", importer.credentials, {"after_sequence": 0})
     assert replayed == {"replayed": 2, "through_sequence": 2, "last_sequence": 2}
     until(lambda: len(listener.received) == 4)
     assert sorted(one.content["sequence"] for one in listener.received) == [1, 1, 2, 2]
     assert len({one.id for one in listener.received}) == 2
-    portolan.post(f"{path}:disable", broker.credentials)
+    portolan.post(f"{path}:disable", importer.credentials)
 
 
-def test_an_address_inside_is_refused_in_the_callers_language(portolan: Portolan, broker: Actor) -> None:
+def test_an_address_inside_is_refused_in_the_callers_language(portolan: Portolan, importer: Actor) -> None:
     with pytest.raises(Problem) as refused:
-        portolan.post(ENDPOINTS, broker.credentials, {"url": "http://169.254.169.254/latest"}, key=new_key())
+        portolan.post(ENDPOINTS, importer.credentials, {"url": "http://169.254.169.254/latest"}, key=new_key())
     assert (refused.value.status, refused.value.code) == (422, "INVALID_REQUEST")
     assert refused.value.content["errors"][0]["code"] == "WEBHOOK_URL_REFUSED"
