@@ -42,6 +42,7 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         self.attachments: dict[str, bytes] = {}
         self.refusal: errors.PortolanError | None = None
         self.withdrawn: list[intake_pb2.WithdrawDocumentRequest] = []
+        self.replies: list[intake_pb2.ProvideInformationRequest] = []
         self.heard: list[intake_pb2.Submission] = []
         self.deadlines: list[float] = []
 
@@ -114,6 +115,10 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     async def CancelDocument(self, request: Any, context: Any) -> Any:
         document = encoded(a_document(request.id, state="CANCELLED"))
         return intake_pb2.CancelDocumentResponse(document_json=document, etag='"2"', replayed=True)
+
+    async def ProvideInformation(self, request: Any, context: Any) -> Any:
+        self.replies.append(request)
+        return intake_pb2.ProvideInformationResponse(document_json=encoded(a_document(request.id)), etag='"2"')
 
     async def GetTimeline(self, request: Any, context: Any) -> Any:
         shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED", "holder": None, "items": []}
@@ -273,6 +278,7 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
 
     def forget(self) -> None:
         self.decisions: list[routing_pb2.DecideTaskRequest] = []
+        self.inquiries: list[routing_pb2.RequestInformationRequest] = []
 
     async def PlanRoutes(self, request: Any, context: Any) -> Any:
         route = routing_pb2.Route(agency="X", document="paper", mode="documentary", sla_seconds=60, rule="R1")
@@ -293,6 +299,15 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
     async def DecideTask(self, request: Any, context: Any) -> Any:
         self.decisions.append(request)
         return routing_pb2.DecideTaskResponse(task=a_task(request.id))
+
+    async def RequestInformation(self, request: Any, context: Any) -> Any:
+        self.inquiries.append(request)
+        task = a_task(request.id)
+        task.state = "WAITING"
+        task.information.CopyFrom(
+            routing_pb2.Information(id="i-1", state="OPEN", questions=request.questions, requested_at=STAMP)
+        )
+        return routing_pb2.RequestInformationResponse(task=task)
 
 
 class FakeBilling(billing_pb2_grpc.BillingServiceServicer):

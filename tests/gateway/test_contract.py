@@ -27,6 +27,8 @@ BODIES: dict[str, Any] = {
     "cancel_document": {"reason": "the sale fell through"},
     "impute_title": an_imputation("d"),
     "store_attachment": {"any": "file"},
+    "request_information": {"questions": ["Why?"], "reason": "to be sure"},
+    "provide_information": {"answers": [{"question": 1, "answer": "Because."}]},
     "decide_task": {"outcome": "grant", "authorised_quantity": {"value": "1", "unit": "KGM"}},
     "register_organisation": {"name": "N", "kind": "broker", "language": "fr"},
     "register_user": {"email": "a@b.example", "name": "N", "password": "p", "language": "fr", "roles": ["declarant"]},

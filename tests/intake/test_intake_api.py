@@ -127,6 +127,7 @@ REQUESTS: dict[str, Any] = {
     "ListDocuments": pb.ListDocumentsRequest(),
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
     "AmendDocument": pb.AmendDocumentRequest(id="x", request_json=b'{"body": {}}'),
+    "ProvideInformation": pb.ProvideInformationRequest(id="x"),
     "CancelDocument": pb.CancelDocumentRequest(id="x", reason="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),
     "ListAccesses": pb.ListAccessesRequest(id="x"),

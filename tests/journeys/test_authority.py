@@ -57,6 +57,7 @@ VERDICTS: Mapping[str, str] = {
             ),
             *("amend_document", "withdraw_document", "cancel_document"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
+            *("request_information", "provide_information"),
             "get_organisation",
             *("get_webhook_endpoint", "disable_webhook_endpoint", "enable_webhook_endpoint", "rotate_webhook_secret"),
             *("replay_webhooks", "send_test_webhook", "list_webhook_deliveries"),
@@ -174,6 +175,8 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "cancel_imputation": {},
         "store_attachment": {"a": "stranger's file"},
         "decide_task": {"outcome": "accept"},
+        "request_information": {"questions": ["Why?"], "reason": "not mine"},
+        "provide_information": {"answers": [{"question": 1, "answer": "not mine"}]},
         "register_organisation": {
             **{"name": "Nobody", "kind": "broker", "language": "en", "billing_mode": "subscriber"},
         },

@@ -35,7 +35,12 @@ def test_the_case_ends_as_its_file_says(case: Case, theatre: Theatre) -> None:
 def test_the_cases_make_every_move_that_a_caller_can_time(theatre: Theatre) -> None:
     pack = packs.read(default_pack_path())
     found = coverage(pack, [theatre.play(case) for case in CASES])
-    missing = {str(move) for one in found for move in one.missing if move.origin != _left_at_once(pack, one)}
+    missing = {
+        str(move)
+        for one in found
+        for move in one.missing
+        if move.origin != _left_at_once(pack, one) and move.event not in _made_by_the_clock(pack, one)
+    }
     assert missing == set()
     assert all(one.made for one in found)
 
@@ -44,3 +49,9 @@ def _left_at_once(pack: packs.Pack, one: Coverage) -> str | None:
     """The state in which the first step finds a document: whoever acts there must be faster than the bus."""
     kind = pack.document_types[one.document_type]
     return kind.initial_state if kind.steps[0].enters else None
+
+
+def _made_by_the_clock(pack: packs.Pack, one: Coverage) -> set[str]:
+    """What happens when nobody answers for days; the services' own tests travel there."""
+    steps = pack.document_types[one.document_type].steps
+    return {step.information.lapses for step in steps if step.information is not None}

@@ -14,7 +14,22 @@ from kit.wire import timestamp
 from packs.model import Pack
 from portolan.intake.v1 import events_pb2 as intake
 from routing import actions, events
-from routing.domain import Case, Decision, Fact, Procedure, Quantity, Rulebook, Submission, decide, open_case
+from routing.domain import (
+    Case,
+    Decision,
+    Fact,
+    Inquiry,
+    Procedure,
+    Quantity,
+    Rulebook,
+    Submission,
+    Task,
+    decide,
+    lapse,
+    open_case,
+    provide_information,
+    request_information,
+)
 from routing.store import Rulebooks
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -32,6 +47,7 @@ def a_step(key: str, agency: Mapping[str, str], outcomes: Mapping[str, Any], **o
     return {"key": key, "agency": dict(agency), "outcomes": dict(outcomes), **role, **other}
 
 
+INFORMATION = {"asks": "ask", "answered": "answered", "lapses": "unanswered", "answer_seconds": 16 * HOUR}
 OPINION = a_step(
     "opinion",
     {"code": "EXPERTS"},
@@ -40,6 +56,7 @@ OPINION = a_step(
         "unfavourable": {"event": "opinion_given", "then": "next"},
     },
     sla_seconds=8 * HOUR,
+    information=INFORMATION,
 )
 DECISION = a_step(
     "decision",
@@ -49,6 +66,7 @@ DECISION = a_step(
         "refuse": {"event": "refused", "then": "close", "needs_reason": True},
     },
     mode="four_eyes",
+    information={**INFORMATION, "answer_seconds": None},
 )
 BANK = a_step(
     "bank",
@@ -69,6 +87,7 @@ CONTROL = a_step(
     },
     enters="start_control",
     four_eyes_by_rule=True,
+    information=INFORMATION,
 )
 
 
@@ -194,6 +213,31 @@ class Walk:
         self.said += facts
         return facts
 
+    def task(self, agency: str) -> Task:
+        return self.case.task(self.task_id(agency))
+
+    def ask(self, agency: str, person: str = "anna", question: str = "Why?") -> list[Fact]:
+        inquiry = Inquiry(person, (question,), "to be sure")
+        self.case, facts = request_information(
+            self.case, self.task_id(agency), inquiry, self.procedure, self.now, self.new_id
+        )
+        self.said += facts
+        return facts
+
+    def answer(self, agency: str, *answers: str) -> list[Fact]:
+        information = self.task(agency).information
+        assert information is not None
+        self.case, facts = provide_information(
+            self.case, information.id, answers or ("Because.",), self.procedure, self.now
+        )
+        self.said += facts
+        return facts
+
+    def lapse(self) -> list[Fact]:
+        self.case, facts = lapse(self.case, self.procedure, self.now)
+        self.said += facts
+        return facts
+
 
 def kg(value: str) -> Quantity:
     return Quantity(Decimal(value), "KGM")
@@ -223,6 +267,15 @@ def withdrawn(document_id: str = "doc-1") -> intake.DocumentWithdrawn:
         owner_organisation_id="owner",
         submitter_organisation_id="submitter",
         withdrawn_at=timestamp(MONDAY),
+    )
+
+
+def provided(document_id: str, information_id: str, *answers: str) -> intake.InformationProvided:
+    return intake.InformationProvided(
+        document_id=document_id,
+        information_request_id=information_id,
+        answers=answers or ("Because.",),
+        provided_at=timestamp(MONDAY),
     )
 
 

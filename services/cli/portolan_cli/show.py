@@ -28,7 +28,8 @@ def _holder(holder: Mapping[str, Any] | None) -> str:
     if not holder:
         return ""
     due = f", due {_moment(holder['due_at'])}" if holder.get("due_at") else ""
-    return f"\n    held by {escape(holder['agency'])} since {_moment(holder['since'])}{due}"
+    name = holder["agency"] or f"the operator, for {holder['awaited_by']},"
+    return f"\n    held by {escape(name)} since {_moment(holder['since'])}{due}"
 
 
 def _line(item: Mapping[str, Any]) -> str:

@@ -72,6 +72,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_attachment": Authority(
         SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"
     ),
+    "provide_information": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "list_tasks": Authority(OFFICERS | {"operator_admin"}, TASK),
@@ -79,6 +80,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "claim_task": Authority(OFFICERS, TASK),
     "release_task": Authority(OFFICERS, TASK),
     "decide_task": Authority(OFFICERS, TASK),
+    "request_information": Authority(OFFICERS, TASK),
     "list_charges": Authority(SIGNED_IN, "charges the caller's organisation pays; all of them for finance"),
     "get_current_statement": Authority(SIGNED_IN, "the account of the caller's organisation"),
     "check_ledger": Authority(frozenset({"finance_officer", "operator_admin"}), "totals of the whole ledger"),

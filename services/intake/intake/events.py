@@ -16,7 +16,9 @@ from portolan.routing.v1 import events_pb2 as routing
 from portolan.type.v1 import type_pb2
 
 from intake.actions.hearing import Happening, hear
+from intake.actions.informing import Asked, Lapsed, asked, lapsed
 from intake.domain.documents import SYSTEM, Item
+from intake.domain.information import Request, asked_detail
 from intake.domain.rulebook import Rulebooks
 from intake.domain.values import Quantity, positive_decimal
 from intake.store.timelines import Task
@@ -78,6 +80,48 @@ def deadline_missed(event: routing.DeadlineMissed) -> Happening:
     return Happening(event.document_id, item)
 
 
+def task_resumed(event: routing.TaskResumed) -> Happening:
+    resumed_at, due_at = wire.moment(event.resumed_at), wire.moment_or_none(event.due_at)
+    item = Item("task_resumed", resumed_at, agency=event.agency, step=event.step, due_at=due_at)
+    task = Task(event.task_id, event.document_id, event.agency, event.step, resumed_at, due_at)
+    return Happening(event.document_id, item, resumed=task)
+
+
+def information_requested(event: routing.InformationRequested) -> Asked:
+    request = Request(
+        id=event.information_request_id,
+        document_id=event.document_id,
+        task_id=event.task_id,
+        agency=event.agency,
+        step=event.step,
+        questions=list(event.questions),
+        requested_at=wire.moment(event.requested_at),
+        due_at=wire.moment_or_none(event.due_at),
+    )
+    item = Item(
+        kind="information_requested",
+        at=request.requested_at,
+        actor=event.requested_by,
+        agency=event.agency,
+        step=event.step,
+        due_at=request.due_at,
+        detail=asked_detail(request, event.reason),
+    )
+    return Asked(request, item, event.document_event)
+
+
+def information_lapsed(event: routing.InformationLapsed) -> Lapsed:
+    item = Item(
+        kind="information_lapsed",
+        at=wire.moment(event.lapsed_at),
+        agency=event.agency,
+        step=event.step,
+        due_at=wire.moment_or_none(event.due_at),
+        detail={"request_id": event.information_request_id},
+    )
+    return Lapsed(event.document_id, event.information_request_id, item, event.document_event)
+
+
 def charge_recorded(event: billing.ChargeRecorded) -> Happening:
     amount = {"amount_minor": event.amount.amount_minor, "currency": event.amount.currency}
     detail = {"charge_id": event.charge_id, "tariff": event.tariff, "amount": amount}
@@ -96,12 +140,20 @@ HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.TaskDecided: task_decided,
     routing.CaseClosed: case_closed,
     routing.DeadlineMissed: deadline_missed,
+    routing.TaskResumed: task_resumed,
     billing.ChargeRecorded: charge_recorded,
 }
 
 
 def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
-    return {kind: _handler(rulebooks, translate) for kind, translate in HEARD.items()}
+    async def requested(tx: Tx, _: Event, said: routing.InformationRequested) -> None:
+        await asked(tx, rulebooks, information_requested(said))
+
+    async def lapse(tx: Tx, _: Event, said: routing.InformationLapsed) -> None:
+        await lapsed(tx, rulebooks, information_lapsed(said))
+
+    told = {kind: _handler(rulebooks, translate) for kind, translate in HEARD.items()}
+    return {**told, routing.InformationRequested: requested, routing.InformationLapsed: lapse}
 
 
 def _handler(rulebooks: Rulebooks, translate: Callable[[Any], Happening]) -> Handler:

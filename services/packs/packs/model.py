@@ -217,6 +217,15 @@ class Outcome(Value, frozen=True, kw_only=True):
     labels: Labels = {}
 
 
+class Information(Value, frozen=True, kw_only=True):
+    """How an agency asks the operator, once: the moves into waiting and out of it, back to the state it came from."""
+
+    asks: str
+    answered: str
+    lapses: str
+    answer_seconds: int | None = None
+
+
 class Step(Value, frozen=True, kw_only=True):
     key: str
     labels: Labels = {}
@@ -229,6 +238,7 @@ class Step(Value, frozen=True, kw_only=True):
     calendar: Literal["working", "always"] = "working"
     asked: Labels
     form: dict[str, Any] | None = None
+    information: Information | None = None
     outcomes: dict[str, Outcome]
 
 
@@ -280,7 +290,7 @@ class DocumentType(Value, frozen=True, kw_only=True):
         return {step.key: step for step in (*self.steps, *(self.amendment.steps if self.amendment else ()))}
 
     def transition(self, state: str, event: str, to: str | None = None) -> Transition | None:
-        """The move an event makes from a state; `to` chooses where a release may lead to several."""
+        """The move an event makes from a state; `to` chooses where a release or a return may lead to several."""
         moves = self._moves.get((state, event), [])
         return next((move for move in moves if to is None or move.to == to), None)
 
@@ -359,7 +369,8 @@ class Pack(Value, frozen=True, kw_only=True):
         return labels.get(language) or labels.get(self.default_language, "")
 
     def tariff_on(self, day: date) -> TariffVersion | None:
-        return next((version for version in self.tariff if _covers(version, day)), None)
+        known = (version for version in self.tariff if version.effective_from <= day)
+        return next((version for version in known if day < (version.effective_to or date.max)), None)
 
     def rate_on(self, currency: str, day: date) -> Decimal | None:
         """What one unit of a currency was worth that day, by the latest rate then known."""
@@ -367,7 +378,3 @@ class Pack(Value, frozen=True, kw_only=True):
             return Decimal(1)
         known = [rate for rate in self.rates if rate.currency == currency and rate.effective_from <= day]
         return max(known, key=lambda rate: rate.effective_from).per_unit if known else None
-
-
-def _covers(version: TariffVersion, day: date) -> bool:
-    return version.effective_from <= day and (version.effective_to is None or day < version.effective_to)

@@ -1,4 +1,4 @@
-"""What routing hears: a document was submitted, withdrawn, cancelled, or is to be amended."""
+"""What routing hears: a document was submitted, withdrawn, cancelled, is to be amended, or its operator answered."""
 
 from __future__ import annotations
 
@@ -34,11 +34,17 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def proposed(tx: Tx, _: Event, said: events_pb2.AmendmentProposed) -> None:
         await actions.amend(tx, rulebooks, proposal(said))
 
+    async def provided(tx: Tx, _: Event, said: events_pb2.InformationProvided) -> None:
+        await actions.provide_information(
+            tx, rulebooks, said.document_id, said.information_request_id, tuple(said.answers)
+        )
+
     return {
         events_pb2.DocumentSubmitted: submitted,
         events_pb2.DocumentWithdrawn: withdrawn,
         events_pb2.DocumentCancelled: cancelled,
         events_pb2.AmendmentProposed: proposed,
+        events_pb2.InformationProvided: provided,
     }
 
 

@@ -42,6 +42,20 @@ def decide(stage: Stage, step: Step) -> Any:
     return stage.portolan.post(f"/v1/tasks/{task['id']}:decide", by, decision, key=stage.key(step))
 
 
+def request_information(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    task = open_task(stage, step, by)
+    inquiry = {name: value for name, value in step.arguments.items() if name not in TASK_CHOICE}
+    return stage.portolan.post(f"/v1/tasks/{task['id']}:request-information", by, inquiry, key=stage.key(step))
+
+
+def provide_information(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    document = stage.document(step.arguments["document"])
+    reply = {name: value for name, value in step.arguments.items() if name != "document"}
+    return stage.portolan.post(f"/v1/documents/{document.id}:provide-information", by, reply, key=stage.key(step))
+
+
 def impute(stage: Stage, step: Step) -> Any:
     by = stage.actor(step.actor).credentials
     document = stage.document(step.arguments["document"])
@@ -123,6 +137,8 @@ ACTS: Mapping[str, Act] = {
     "submit": submit,
     "simulate": simulate,
     "decide": decide,
+    "request_information": request_information,
+    "provide_information": provide_information,
     "impute": impute,
     "cancel_imputation": cancel_imputation,
     "amend": amend,

@@ -11,7 +11,10 @@ from packs import PackError
 
 from portolan_cli.pack_file import read
 
-VERBS = ("submit", "simulate", "decide", "impute", "cancel_imputation", "amend", "withdraw", "cancel")
+VERBS = (
+    *("submit", "simulate", "decide", "request_information", "provide_information"),
+    *("impute", "cancel_imputation", "amend", "withdraw", "cancel"),
+)
 STEP_KEYS = frozenset({"as", "save", "expect", "expect_problem", *VERBS})
 CASE_KEYS = frozenset({"name", "title", "actors", "steps", "finally"})
 

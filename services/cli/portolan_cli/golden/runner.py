@@ -12,14 +12,14 @@ from portolan_cli.client import PATIENCE_S, Portolan, Problem, Unreachable
 from portolan_cli.demo_file import Demo, NoSuchActor
 from portolan_cli.golden import ending
 from portolan_cli.golden.acts import ACTS, NothingToDecide
-from portolan_cli.golden.case import Case, Step
+from portolan_cli.golden.case import VERBS, Case, Step
 from portolan_cli.golden.expectations import Difference, differences
 from portolan_cli.golden.stage import EVENTUAL_S_MAX, Document, Stage
 
 RUN_ID_BYTES = 4
 # A repetition meets its own earlier effect; the state that is expected next tells whether it had one.
 EFFECT_MET = frozenset({"INVALID_TRANSITION", "PRECONDITION_FAILED"})
-DOCUMENT_VERBS = frozenset({"submit", "decide", "impute", "cancel_imputation", "amend", "withdraw", "cancel"})
+DOCUMENT_VERBS = frozenset(VERBS) - {"simulate"}
 
 
 @dataclass(frozen=True)

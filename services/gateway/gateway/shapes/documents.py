@@ -84,7 +84,11 @@ class Cancellation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Holder(msgspec.Struct):
-    agency: str
+    """An agency; or, while it waits for information, the operator's organisation and the agency that awaits it."""
+
+    agency: str | None
+    organisation_id: str | None
+    awaited_by: str | None
     step: str
     since: Moment
     due_at: Moment | None

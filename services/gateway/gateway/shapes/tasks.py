@@ -9,6 +9,7 @@ from kit import strict_json
 from portolan.routing.v1 import routing_pb2
 
 from gateway.shapes.common import Code, LongText, Moment, Paged, Quantity, Word, certain_moment, label, moment, quantity
+from gateway.shapes.information import Information, information
 
 JsonObject = dict[str, Any]
 # Which words a step knows is the pack's business; routing refuses the others.
@@ -39,7 +40,7 @@ class Task(msgspec.Struct, kw_only=True):
     document_type: str
     step: str
     agency: str
-    state: Literal["OPEN", "CLAIMED", "DECIDED", "CANCELLED"]
+    state: Literal["OPEN", "CLAIMED", "WAITING", "DECIDED", "CANCELLED"]
     asked: str
     form: JsonObject
     outcomes: list[str]
@@ -56,6 +57,8 @@ class Task(msgspec.Struct, kw_only=True):
     decided_at: Moment | None
     outcome: str | None
     facts: JsonObject
+    may_request_information: bool
+    information: Information | None
 
 
 class TaskFilter(Paged, kw_only=True):
@@ -97,6 +100,8 @@ def task(given: routing_pb2.Task, language: str) -> Task:
         decided_at=moment(given.decided_at),
         outcome=given.outcome or None,
         facts=_object(given.facts_json),
+        may_request_information=given.may_request_information,
+        information=information(given.information) if given.HasField("information") else None,
     )
 
 

@@ -14,6 +14,7 @@ from intake.actions.register import TOPIC
 from intake.domain.amendments import Amendment, Change
 from intake.domain.documents import Document
 from intake.domain.imputations import Imputation
+from intake.domain.information import Request
 from intake.domain.titles import TitleLine
 from intake.domain.values import decimal_text
 
@@ -101,6 +102,24 @@ def document_amended(document: Document, amendment: Amendment, at: datetime) -> 
         owner_organisation_id=document.owner_organisation_id,
         submitter_organisation_id=document.submitter_organisation_id,
         state=document.state,
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def information_provided(document: Document, request: Request, provided_by: str, at: datetime) -> OutboxEntry:
+    message = events_pb2.InformationProvided(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        information_request_id=request.id,
+        task_id=request.task_id,
+        agency=request.agency,
+        step=request.step,
+        answers=request.answers,
+        provided_by=provided_by,
+        provided_at=wire.timestamp(at),
     )
     return OutboxEntry(TOPIC, document.id, message)
 

@@ -31,6 +31,7 @@ class Happening:
     item: Item
     document_event: str = ""
     opened: Task | None = None
+    resumed: Task | None = None
     closed_task_id: str = ""
     closes_case: bool = False
     authorised: Quantity | None = None
@@ -111,6 +112,8 @@ def _note(document: Document, happening: Happening, refusal: Refused) -> Item:
 async def _tasks(tx: Tx, happening: Happening) -> None:
     if happening.opened is not None:
         await timelines.open_task(tx, happening.opened)
+    if happening.resumed is not None:
+        await timelines.resume_task(tx, happening.resumed)
     if happening.closed_task_id:
         await timelines.close_task(tx, happening.closed_task_id)
     if happening.closes_case:

@@ -14,17 +14,19 @@ from portolan.intake.v1 import intake_pb2 as pb
 from portolan.intake.v1 import intake_pb2_grpc
 from portolan.type.v1 import type_pb2
 
-from intake.actions import accessing, cancelling, catalogue, following, imputing, keys, reading, withdrawing
+from intake.actions import accessing, cancelling, catalogue, following, imputing, informing, keys, reading, withdrawing
 from intake.actions.accessing import AccessLog
 from intake.actions.acts import Act
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
+from intake.actions.informing import Reply
 from intake.actions.reading import Seen
 from intake.actions.submitting import DECLARANT, SubmissionDesk
 from intake.api import stream
 from intake.domain import representation
+from intake.domain.information import Answer
 from intake.domain.rulebook import Rulebooks
 from intake.store.documents import Filter
 
@@ -43,6 +45,7 @@ AUTHORITY = {
     "WithdrawDocument": DECLARANTS,
     "AmendDocument": DECLARANTS,
     "CancelDocument": DECLARANTS,
+    "ProvideInformation": DECLARANTS,
     "GetTimeline": SIGNED_IN,
     "WaitTimeline": SIGNED_IN,
     "GetReceipt": SIGNED_IN,
@@ -121,6 +124,14 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         act = Act("cancel", caller(), request.id, request.if_match, request.idempotency_key, reason.encode())
         acted = await cancelling.cancel(self._db, self._rulebooks, self._directory, act, reason)
         return pb.CancelDocumentResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
+
+    async def ProvideInformation(
+        self, request: pb.ProvideInformationRequest, context: Any
+    ) -> pb.ProvideInformationResponse:
+        answers = [Answer(one.question, one.answer) for one in request.answers]
+        reply = Reply(request.information_request_id, answers, request.if_match)
+        shown = await informing.provide(self._db, self._rulebooks, self._directory, caller(), request.id, reply)
+        return pb.ProvideInformationResponse(document_json=shown.document_json, etag=shown.etag)
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
         return pb.GetTimelineResponse(

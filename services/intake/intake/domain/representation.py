@@ -21,10 +21,15 @@ from intake.domain.values import decimal_text
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    agency: str
+    """An agency, or the operator's organisation and the agency that awaits its answer."""
+
+    agency: str | None
+    organisation_id: str | None
+    awaited_by: str | None
     step: str
     since: datetime
     due_at: datetime | None
+    is_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,8 @@ def code_json(code: Code) -> bytes:
 def _holder(holder: Holder) -> dict[str, Any]:
     return {
         "agency": holder.agency,
+        "organisation_id": holder.organisation_id,
+        "awaited_by": holder.awaited_by,
         "step": holder.step,
         "since": wire.rfc3339(holder.since),
         "due_at": wire.rfc3339_or_none(holder.due_at),

@@ -62,16 +62,21 @@ async def counts(tx: Tx, document_ids: Sequence[str]) -> dict[str, int]:
 
 
 async def holder(tx: Tx, document_id: str) -> Holder | None:
-    """Of several agencies at work, the one whose answer is due first."""
+    """The operator while anybody waits for it; of several agencies at work, the one whose answer is due first."""
     cursor = await tx.cursor(row_factory=class_row(Holder)).execute(
         """
-        select agency, step, opened_at as since, due_at
+        select null as agency, submitter_organisation_id as organisation_id, agency as awaited_by, step,
+            requested_at as since, due_at, true as is_operator
+        from information_requests join documents using (document_id)
+        where document_id = %(id)s and information_requests.state = 'OPEN'
+        union all
+        select agency, null, null, step, coalesce(held_since, opened_at), due_at, false
         from document_tasks
-        where document_id = %s and is_open
-        order by due_at nulls last, opened_at
+        where document_id = %(id)s and is_open
+        order by is_operator desc, due_at nulls last, since
         limit 1
         """,
-        [document_id],
+        {"id": document_id},
     )
     return await cursor.fetchone()
 
@@ -99,9 +104,25 @@ async def open_task(tx: Tx, task: Task) -> None:
     )
 
 
+async def suspend_task(tx: Tx, task_id: str) -> None:
+    """It waits for the operator: nothing is due of its agency."""
+    await tx.execute("update document_tasks set due_at = null where task_id = %s", [task_id])
+
+
+async def resume_task(tx: Tx, task: Task) -> None:
+    await tx.execute(
+        "update document_tasks set due_at = %s, held_since = %s where task_id = %s",
+        [task.due_at, task.opened_at, task.id],
+    )
+
+
 async def close_task(tx: Tx, task_id: str) -> None:
     await tx.execute("update document_tasks set is_open = false where task_id = %s", [task_id])
 
 
 async def close_tasks(tx: Tx, document_id: str) -> None:
+    """Nobody waits any more, neither for an agency nor for the operator."""
     await tx.execute("update document_tasks set is_open = false where document_id = %s and is_open", [document_id])
+    await tx.execute(
+        "update information_requests set state = 'CANCELLED' where document_id = %s and state = 'OPEN'", [document_id]
+    )

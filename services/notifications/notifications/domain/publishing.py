@@ -48,7 +48,13 @@ PUBLISHED: Mapping[str, Published] = {
     "portolan.routing.v1.CaseClosed": Published("case.closed", "closed_at", ("outcome",)),
     "portolan.routing.v1.DeadlineMissed": Published("deadline.missed", "missed_at", ("task_id", "agency", "due_at")),
     "portolan.routing.v1.InformationRequested": Published(
-        "information.requested", "requested_at", ("task_id", "agency")
+        "information.requested", "requested_at", ("task_id", "agency", "information_request_id", "due_at")
+    ),
+    "portolan.routing.v1.InformationLapsed": Published(
+        "information.lapsed", "lapsed_at", ("task_id", "agency", "information_request_id", "due_at")
+    ),
+    "portolan.intake.v1.InformationProvided": Published(
+        "information.provided", "provided_at", ("task_id", "agency", "information_request_id")
     ),
     # Only who pays may know what it cost.
     "portolan.billing.v1.ChargeRecorded": Published(

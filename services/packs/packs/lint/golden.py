@@ -63,6 +63,16 @@ def decisions_name_steps(subject: Subject) -> Iterator[Finding]:
             yield act.source.finding((*act.place, "decide"), f"{act.kind.key} has no step {step}")
 
 
+def questions_are_asked_where_they_may_be(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        asked = _mapping(act.step.get("request_information")).get("step")
+        step = act.kind.step(str(asked)) if act.kind and asked is not None else None
+        is_refused = step is not None and "expect_problem" in act.step
+        if asked is not None and act.kind and not is_refused and (step is None or step.information is None):
+            message = f"{act.kind.key} asks no information at {asked}"
+            yield act.source.finding((*act.place, "request_information"), message)
+
+
 def decisions_name_outcomes(subject: Subject) -> Iterator[Finding]:
     for act in _acts(subject):
         decided = _mapping(act.step.get("decide"))
@@ -142,6 +152,7 @@ RULES = (
     submitted_types_exist,
     documents_were_saved,
     decisions_name_steps,
+    questions_are_asked_where_they_may_be,
     decisions_name_outcomes,
     decisions_give_known_reasons,
     expected_states_exist,

@@ -76,9 +76,10 @@ def open_states_can_be_left(subject: Subject) -> Iterator[Finding]:
 def an_event_has_one_end(subject: Subject) -> Iterator[Finding]:
     for kind, file in _types(subject):
         ends: dict[tuple[str, str], str] = {}
+        branching = {*ENDS_THAT_VARY, *_ways_back(kind)}
         for move in kind.transitions:
             end = ends.setdefault((move.from_, move.event), move.to)
-            if end != move.to and move.event not in ENDS_THAT_VARY:
+            if end != move.to and move.event not in branching:
                 yield subject.at(file, ("transitions",), f"{move.event} leads from {move.from_} to two states")
 
 
@@ -90,6 +91,13 @@ def titles_can_be_imputed(subject: Subject) -> Iterator[Finding]:
             for event in IMPUTATION_EVENTS:
                 if kind.transition(key, event) is None:
                     yield subject.at(file, ("impute_in", index), f"no transition {event} from {key}")
+
+
+def _ways_back(kind: DocumentType) -> Iterator[str]:
+    """A document that waited for information goes back to where it came from."""
+    for step in kind.steps:
+        if step.information is not None:
+            yield from (step.information.answered, step.information.lapses)
 
 
 def _types(subject: Subject) -> Iterator[tuple[DocumentType, str]]:

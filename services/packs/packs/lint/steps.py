@@ -14,17 +14,25 @@ ROLES = frozenset({"agency_officer", "bank_officer", "customs_officer", "finance
 
 
 def events_have_a_transition(subject: Subject) -> Iterator[Finding]:
-    """Follows the case from the initial state; a step that depends on rules may also be skipped."""
     for kind, file in _types(subject):
-        here = frozenset({kind.initial_state})
-        for index, step in enumerate(kind.steps):
-            opened = _after(kind, here, step.enters)
+        for index, before, opened in walk(kind):
             if not opened:
-                message = f"no transition {step.enters} from {_listed(here)}"
+                message = f"no transition {kind.steps[index].enters} from {_listed(before)}"
                 yield subject.at(file, ("steps", index, "enters"), message)
-            yield from _outcomes_without_transition(subject, kind, file, index, opened or here)
-            gone_on = _left(kind, step, opened or here)
-            here = gone_on | here if step.agency.rules else gone_on
+            yield from _outcomes_without_transition(subject, kind, file, index, opened or before)
+
+
+def walk(kind: DocumentType) -> Iterator[tuple[int, frozenset[str], frozenset[str]]]:
+    """Follows the case from the initial state: each step, where the document may be before it and once it is open.
+
+    A step that depends on rules may also be skipped.
+    """
+    here = frozenset({kind.initial_state})
+    for index, step in enumerate(kind.steps):
+        opened = _after(kind, here, step.enters)
+        yield index, here, opened
+        gone_on = _left(kind, step, opened or here)
+        here = gone_on | here if step.agency.rules else gone_on
 
 
 def steps_have_one_agency(subject: Subject) -> Iterator[Finding]:

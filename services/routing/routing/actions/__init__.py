@@ -1,5 +1,6 @@
 """Everything routing does, one sentence each."""
 
+from .asking import lapse, provide_information, request_information
 from .deciding import claim, decide, release
 from .hearing import amend, cancel, open_case, withdraw
 from .planning import Plan, plan, seed
@@ -13,10 +14,13 @@ __all__ = [
     "cancel",
     "claim",
     "decide",
+    "lapse",
     "open_case",
     "plan",
+    "provide_information",
     "quantity",
     "release",
+    "request_information",
     "seed",
     "sweep",
     "watch",

@@ -19,9 +19,12 @@ from routing.domain import (
     CaseOpened,
     DeadlineMissed,
     Fact,
+    InformationLapsed,
+    InformationRequested,
     Quantity,
     TaskDecided,
     TaskOpened,
+    TaskResumed,
     TaskSigned,
 )
 from routing.store import Late
@@ -122,6 +125,59 @@ def _(fact: CaseClosed, case: Case) -> Message:
         document_type=case.document.document_type,
         outcome=fact.outcome,
         closed_at=timestamp(fact.closed_at),
+    )
+
+
+@message.register
+def _(fact: InformationRequested, case: Case) -> Message:
+    inquiry = fact.information.inquiry
+    return events_pb2.InformationRequested(
+        task_id=fact.task.id,
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        step=fact.task.step,
+        agency=fact.task.agency,
+        information_request_id=fact.information.id,
+        requested_by=inquiry.person,
+        reason=inquiry.reason,
+        questions=inquiry.questions,
+        requested_at=timestamp(fact.information.requested_at),
+        due_at=timestamp(fact.information.due_at),
+        document_event=fact.document_event,
+    )
+
+
+@message.register
+def _(fact: InformationLapsed, case: Case) -> Message:
+    return events_pb2.InformationLapsed(
+        task_id=fact.task.id,
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        step=fact.task.step,
+        agency=fact.task.agency,
+        information_request_id=fact.information.id,
+        due_at=timestamp(fact.information.due_at),
+        lapsed_at=timestamp(fact.information.closed_at),
+        document_event=fact.document_event,
+    )
+
+
+@message.register
+def _(fact: TaskResumed, case: Case) -> Message:
+    return events_pb2.TaskResumed(
+        task_id=fact.task.id,
+        case_id=case.id,
+        document_id=case.document.document_id,
+        reference=case.document.reference,
+        document_type=case.document.document_type,
+        step=fact.task.step,
+        agency=fact.task.agency,
+        resumed_at=timestamp(fact.resumed_at),
+        due_at=timestamp(fact.task.due_at),
     )
 
 

@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge
 from routing import store
 from routing.domain import DeadlineMissed, Missed
 
+from .asking import LAPSE_DOCUMENTS_MAX, lapse
 from .said import say_missed
 
 SWEEP_EVERY_S = 1.0
@@ -61,8 +62,10 @@ async def watch(database: Database, rulebooks: store.Rulebooks, stop: asyncio.Ev
     while not stop.is_set():
         wait_s = SWEEP_EVERY_S
         try:
-            if await sweep(database, rulebooks, clock.now()) == SWEEP_TIMERS_MAX:
-                telemetry.log().info("sweep_batch_full", timers=SWEEP_TIMERS_MAX)
+            lapsed = await lapse(database, rulebooks, clock.now())
+            swept = await sweep(database, rulebooks, clock.now())
+            if swept == SWEEP_TIMERS_MAX or lapsed == LAPSE_DOCUMENTS_MAX:
+                telemetry.log().info("sweep_batch_full", timers=swept, documents=lapsed)
                 continue
         except (Unavailable, psycopg.Error) as error:
             telemetry.log().warning("sweep_waits", reason=str(error))

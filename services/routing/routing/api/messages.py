@@ -18,7 +18,20 @@ from portolan.routing.v1 import routing_pb2 as pb
 from portolan.type.v1 import type_pb2
 
 from routing import actions, store
-from routing.domain import LIVE, Case, Decision, Officer, Procedure, Quantity, Signature, Task, TaskState
+from routing.domain import (
+    LIVE,
+    Case,
+    Decision,
+    Information,
+    Inquiry,
+    Officer,
+    Procedure,
+    Quantity,
+    Signature,
+    Task,
+    TaskState,
+)
+from routing.domain.information import QUESTION_CHARACTERS_MAX, QUESTIONS_MAX, REASON_CHARACTERS_MAX
 
 OVERSEER = "operator_admin"
 KEY_CHARACTERS_MAX = 200
@@ -106,6 +119,16 @@ def decision(request: pb.DecideTaskRequest, officer: Officer) -> Decision:
     )
 
 
+def inquiry(request: pb.RequestInformationRequest, officer: Officer) -> Inquiry:
+    if not 1 <= len(request.questions) <= QUESTIONS_MAX:
+        _refuse("/questions", "OUT_OF_RANGE", f"from one to {QUESTIONS_MAX} questions")
+    questions = tuple(
+        _words(f"/questions/{place}", question, QUESTION_CHARACTERS_MAX)
+        for place, question in enumerate(request.questions)
+    )
+    return Inquiry(officer.person, questions, _words("/reason", request.reason, REASON_CHARACTERS_MAX))
+
+
 def task(case: Case, task: Task, procedure: Procedure, officer: Officer) -> pb.Task:
     """Everything a screen needs, and of the outcomes only what this officer may choose now."""
     step, choices = procedure.step(task.step), officer.choices(case, task, procedure)
@@ -135,6 +158,8 @@ def task(case: Case, task: Task, procedure: Procedure, officer: Officer) -> pb.T
         outcome=task.outcome,
         facts_json=msgspec.json.encode(case.facts_of(task)),
         etag=_etag(task),
+        may_request_information=officer.may_ask(case, task, procedure),
+        information=None if task.information is None else _information(task.information),
     )
 
 
@@ -169,6 +194,12 @@ def _text(pointer: str, text: str, characters_max: int) -> str:
     return text
 
 
+def _words(pointer: str, text: str, characters_max: int) -> str:
+    if not text.strip():
+        _refuse(pointer, "REQUIRED", "must say something")
+    return _text(pointer, text, characters_max)
+
+
 def _refuse(pointer: str, code: str, message: str) -> NoReturn:
     raise Invalid("INVALID_DOCUMENT", message, violations=[Violation(pointer, code, message)])
 
@@ -192,6 +223,20 @@ def _signature(signature: Signature) -> pb.Signature:
         conditions=decision.conditions,
         authorised_quantity=actions.quantity(decision.quantity),
         signed_at=timestamp(signature.signed_at),
+    )
+
+
+def _information(given: Information) -> pb.Information:
+    return pb.Information(
+        id=given.id,
+        state=given.state,
+        requested_by=given.inquiry.person,
+        reason=given.inquiry.reason,
+        questions=given.inquiry.questions,
+        answers=given.answers,
+        requested_at=timestamp(given.requested_at),
+        due_at=timestamp(given.due_at),
+        closed_at=timestamp(given.closed_at),
     )
 
 

@@ -25,6 +25,7 @@ AUTHORITY = {
     "ClaimTask": OFFICERS,
     "ReleaseTask": OFFICERS,
     "DecideTask": OFFICERS,
+    "RequestInformation": OFFICERS,
 }
 
 
@@ -70,6 +71,14 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         decision = messages.decision(request, officer)
         case = await actions.decide(self._database, self._rulebooks, officer, task_id, decision)
         return pb.DecideTaskResponse(task=await self._task(officer, case, task_id))
+
+    async def RequestInformation(
+        self, request: pb.RequestInformationRequest, context: Any
+    ) -> pb.RequestInformationResponse:
+        officer, task_id = messages.officer(caller()), messages.key(request.id)
+        inquiry = messages.inquiry(request, officer)
+        case = await actions.request_information(self._database, self._rulebooks, officer, task_id, inquiry)
+        return pb.RequestInformationResponse(task=await self._task(officer, case, task_id))
 
     async def _task(self, officer: Officer, case: Case, task_id: str) -> pb.Task:
         rulebook = await self._rulebooks.of(case.document.pack_version)

@@ -1,6 +1,7 @@
 """Cases, tasks, signatures, timers: values, and the rules by which one becomes the next."""
 
 from .amendments import Amendment, Proposal
+from .asking import lapse, may_ask, provide_information, request_information
 from .cases import (
     CANCELLED,
     WITHDRAWN,
@@ -14,10 +15,22 @@ from .cases import (
     open_case,
     withdraw,
 )
-from .facts import CaseClosed, CaseOpened, DeadlineMissed, Fact, TaskDecided, TaskOpened, TaskSigned
+from .facts import (
+    CaseClosed,
+    CaseOpened,
+    DeadlineMissed,
+    Fact,
+    InformationLapsed,
+    InformationRequested,
+    TaskDecided,
+    TaskOpened,
+    TaskResumed,
+    TaskSigned,
+)
+from .information import Information, InformationState, Inquiry
 from .officers import Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
-from .tasks import LIVE, SYSTEM, Decision, Quantity, Signature, Task, TaskState
+from .tasks import LIVE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
 
 __all__ = [
@@ -25,6 +38,7 @@ __all__ = [
     "LADDER_DEFAULT",
     "LIVE",
     "SYSTEM",
+    "UNDECIDED",
     "WITHDRAWN",
     "Amendment",
     "Assignment",
@@ -36,6 +50,11 @@ __all__ = [
     "DeadlineMissed",
     "Decision",
     "Fact",
+    "Information",
+    "InformationLapsed",
+    "InformationRequested",
+    "InformationState",
+    "Inquiry",
     "Missed",
     "Officer",
     "Procedure",
@@ -49,6 +68,7 @@ __all__ = [
     "Task",
     "TaskDecided",
     "TaskOpened",
+    "TaskResumed",
     "TaskSigned",
     "TaskState",
     "Timer",
@@ -57,7 +77,11 @@ __all__ = [
     "decide",
     "end",
     "ended_unheard",
+    "lapse",
+    "may_ask",
     "open_case",
+    "provide_information",
+    "request_information",
     "start_timer",
     "withdraw",
 ]

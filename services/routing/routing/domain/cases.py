@@ -84,7 +84,7 @@ class Case:
         return self.amendment.shown
 
     def is_waiting(self) -> bool:
-        return any(task.is_live and task.step == self.step for task in self.tasks)
+        return any(task.is_undecided and task.step == self.step for task in self.tasks)
 
 
 def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
@@ -215,7 +215,7 @@ def _event(case: Case, outcome: Outcome) -> str:
 
 
 def _close(case: Case, outcome: str, now: datetime) -> tuple[Case, list[Fact]]:
-    tasks = tuple(task.cancel() if task.is_live else task for task in case.tasks)
+    tasks = tuple(task.cancel() if task.is_undecided else task for task in case.tasks)
     closed = replace(case, state=CaseState.CLOSED, outcome=outcome, closed_at=now, tasks=tasks)
     return closed, [CaseClosed(outcome, now)]
 

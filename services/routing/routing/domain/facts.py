@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from .information import Information
 from .tasks import Signature, Task
 
 
@@ -48,4 +49,34 @@ class DeadlineMissed:
     missed_at: datetime
 
 
-Fact = CaseOpened | TaskOpened | TaskSigned | TaskDecided | CaseClosed | DeadlineMissed
+@dataclass(frozen=True)
+class InformationRequested:
+    task: Task
+    information: Information
+    document_event: str
+
+
+@dataclass(frozen=True)
+class InformationLapsed:
+    task: Task
+    information: Information
+    document_event: str
+
+
+@dataclass(frozen=True)
+class TaskResumed:
+    task: Task
+    resumed_at: datetime
+
+
+Fact = (
+    CaseOpened
+    | TaskOpened
+    | TaskSigned
+    | TaskDecided
+    | CaseClosed
+    | DeadlineMissed
+    | InformationRequested
+    | InformationLapsed
+    | TaskResumed
+)

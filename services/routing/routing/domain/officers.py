@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kit.errors import Forbidden, NotFound
 
+from .asking import may_ask
 from .cases import Case
 from .procedure import Procedure
 from .tasks import Task
@@ -38,11 +39,16 @@ class Officer:
 
     def choices(self, case: Case, task: Task, procedure: Procedure) -> tuple[str, ...]:
         """The outcomes this officer may choose now."""
+        return tuple(procedure.step(task.step).outcomes) if self._may_answer(case, task) else ()
+
+    def may_ask(self, case: Case, task: Task, procedure: Procedure) -> bool:
+        """Who may decide may ask the operator first, once for the agency."""
+        return self._may_answer(case, task) and may_ask(case, task, procedure)
+
+    def _may_answer(self, case: Case, task: Task) -> bool:
         is_free = task.is_live and task.claimed_by in {"", self.person}
         has_signed = any(signature.person == self.person for signature in task.live_signatures)
-        if not is_free or has_signed or not self._may_act(case, task):
-            return ()
-        return tuple(procedure.step(task.step).outcomes)
+        return is_free and not has_signed and self._may_act(case, task)
 
     def _may_act(self, case: Case, task: Task) -> bool:
         parties = {case.document.owner_organisation_id, case.document.submitter_organisation_id}

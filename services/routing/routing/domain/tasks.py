@@ -12,7 +12,8 @@ from typing import NoReturn
 from kit.errors import Conflict, Invalid, Refused, Violation
 from packs.model import Outcome, Reason, Step
 
-from .timers import Timer
+from .information import Information
+from .timers import Calendars, Timer
 
 SYSTEM = "system"
 
@@ -57,11 +58,14 @@ class Signature:
 class TaskState(StrEnum):
     OPEN = "OPEN"
     CLAIMED = "CLAIMED"
+    # For the operator's answers; nobody decides meanwhile.
+    WAITING = "WAITING"
     DECIDED = "DECIDED"
     CANCELLED = "CANCELLED"
 
 
 LIVE = frozenset({TaskState.OPEN, TaskState.CLAIMED})
+UNDECIDED = LIVE | {TaskState.WAITING}
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,15 @@ class Task:
     quantity: Quantity | None = None
     decided_by: str = ""
     decided_at: datetime | None = None
+    information: Information | None = None
 
     @property
     def is_live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def is_undecided(self) -> bool:
+        return self.state in UNDECIDED
 
     @property
     def due_at(self) -> datetime | None:
@@ -144,7 +153,22 @@ class Task:
         )
 
     def cancel(self) -> Task:
-        return replace(self, state=TaskState.CANCELLED, claimed_by="", timer=self.timer.cancel())
+        information = self.information.cancel() if self.information else None
+        timer = self.timer.cancel()
+        return replace(self, state=TaskState.CANCELLED, claimed_by="", timer=timer, information=information)
+
+    def ask(self, information: Information, now: datetime, calendars: Calendars) -> Task:
+        """A signature given before is void: it knew nothing of the answers."""
+        timer = self.timer.suspend(now, calendars)
+        waiting = replace(self, state=TaskState.WAITING, claimed_by="", timer=timer, information=information)
+        return waiting._void(now)
+
+    def resume(self, information: Information, now: datetime, calendars: Calendars) -> Task:
+        timer = self.timer.resume(now, calendars)
+        return replace(self, state=TaskState.OPEN, timer=timer, information=information)
+
+    def told(self, information: Information) -> Task:
+        return replace(self, information=information)
 
     def _void(self, now: datetime) -> Task:
         signatures = tuple(replace(old, voided_at=now) if old.is_live else old for old in self.signatures)

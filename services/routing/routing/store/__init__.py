@@ -1,7 +1,7 @@
 """SQL in, domain out: every statement routing ever runs."""
 
 from .cases import case_of_document, case_of_task, open_case, save_case
-from .clocks import Late, claim_rungs, late, save_climbed
+from .clocks import Late, claim_rungs, late, save_climbed, unanswered
 from .packs import Rulebooks, load_pack
 from .queue import Item, Wanted, item, page
 
@@ -20,4 +20,5 @@ __all__ = [
     "page",
     "save_case",
     "save_climbed",
+    "unanswered",
 ]

@@ -70,6 +70,15 @@ on conflict (id) do update set
 """
 SIGNATURE_WIDTH = 12
 
+UPSERT_INFORMATION = """
+insert into information_requests (
+    id, task_id, document_id, agency, person, reason, questions, answers, state, requested_at, due_at, closed_at
+)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (id) do update set
+    answers = excluded.answers, state = excluded.state, closed_at = excluded.closed_at
+"""
+
 # For the busiest moment of a case, one round trip: its rows and what it says, all of it only where the case is new.
 OPEN_CASE = f"""
 with opened as (
@@ -153,9 +162,9 @@ async def _locked(tx: Tx, condition: str, value: str) -> Case | None:
 async def _tasks(tx: Tx, case_id: str) -> list[Task]:
     cursor = await tx.cursor(row_factory=dict_row).execute(
         f"""
-        select {rows.TASK_COLUMNS}, {rows.TIMER_COLUMNS}
+        select {rows.TASK_WHOLE}
         from tasks
-        join timers on timers.id = tasks.timer_id
+        {rows.TASK_JOINS}
         where tasks.case_id = %s
         order by tasks.position
         """,  # noqa: S608 - our own column lists
@@ -169,6 +178,9 @@ async def _tasks(tx: Tx, case_id: str) -> list[Task]:
 async def _save_tasks(tx: Tx, case: Case, tasks: Sequence[Task]) -> None:
     await _upsert(tx, UPSERT_TASKS, [rows.task_values(case, task) for task in tasks], TASK_WIDTH)
     await _upsert(tx, UPSERT_TIMERS, [rows.timer_values(task) for task in tasks], TIMER_WIDTH)
+    for task in tasks:
+        if task.information is not None:
+            await tx.execute(UPSERT_INFORMATION, rows.information_values(case, task, task.information))
     signatures = [rows.signature_values(task, signature) for task in tasks for signature in task.signatures]
     try:
         await _upsert(tx, UPSERT_SIGNATURES, signatures, SIGNATURE_WIDTH)

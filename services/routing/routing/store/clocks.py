@@ -46,6 +46,23 @@ async def late(tx: Tx, now: datetime, batch_max: int) -> list[Late]:
     return [_late(row) for row in await cursor.fetchall()]
 
 
+async def unanswered(tx: Tx, now: datetime, batch_max: int) -> list[str]:
+    """Documents whose operator let the term for an answer pass; their cases are locked, what is busy is left."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        """
+        select cases.document_id
+        from information_requests
+        join cases on cases.document_id = information_requests.document_id
+        where information_requests.state = 'OPEN' and information_requests.due_at <= %s
+        order by information_requests.due_at
+        limit %s
+        for update of cases skip locked
+        """,
+        [now, batch_max],
+    )
+    return list(dict.fromkeys(row[0] for row in await cursor.fetchall()))
+
+
 async def claim_rungs(tx: Tx, claims: Sequence[tuple[str, Missed]], now: datetime) -> set[tuple[str, str]]:
     """The (timer, rung) pairs that nobody had claimed before."""
     cursor = await tx.cursor(row_factory=tuple_row).execute(

@@ -9,7 +9,7 @@ from kit.database import Tx
 from kit.errors import NotFound
 from psycopg.rows import dict_row
 
-from routing.domain import LIVE, Case, Task, TaskState
+from routing.domain import LIVE, UNDECIDED, Case, Task, TaskState
 
 from . import rows
 from .cases import signatures_of
@@ -31,10 +31,10 @@ async def page(connection: Tx, wanted: Wanted, after: tuple[str, str] | None, li
     conditions, values = _conditions(wanted, after)
     cursor = await connection.cursor(row_factory=dict_row).execute(
         f"""
-        select {rows.CASE_COLUMNS}, {rows.TASK_COLUMNS}, {rows.TIMER_COLUMNS}
+        select {rows.CASE_COLUMNS}, {rows.TASK_WHOLE}
         from tasks
         join cases on cases.id = tasks.case_id
-        join timers on timers.id = tasks.timer_id
+        {rows.TASK_JOINS}
         where {" and ".join(conditions)}
         order by coalesce(tasks.due_at, 'infinity'::timestamptz), tasks.id
         limit %s
@@ -47,10 +47,10 @@ async def page(connection: Tx, wanted: Wanted, after: tuple[str, str] | None, li
 async def item(connection: Tx, task_id: str) -> Item:
     cursor = await connection.cursor(row_factory=dict_row).execute(
         f"""
-        select {rows.CASE_COLUMNS}, {rows.TASK_COLUMNS}, {rows.TIMER_COLUMNS}
+        select {rows.CASE_COLUMNS}, {rows.TASK_WHOLE}
         from tasks
         join cases on cases.id = tasks.case_id
-        join timers on timers.id = tasks.timer_id
+        {rows.TASK_JOINS}
         where tasks.id = %s
         """,  # noqa: S608 - our own column lists
         [task_id],
@@ -80,7 +80,7 @@ def _state_condition(states: frozenset[TaskState]) -> str:
     named = "tasks.state in ({})".format(", ".join(f"'{state}'" for state in sorted(states)))
     if states <= LIVE:
         return f"tasks.state in ('OPEN', 'CLAIMED') and {named}"
-    if not states & LIVE:
+    if not states & UNDECIDED:
         return f"tasks.state in ('DECIDED', 'CANCELLED') and {named}"
     return named
 

@@ -12,6 +12,9 @@ from routing.domain import (
     Case,
     CaseState,
     Decision,
+    Information,
+    InformationState,
+    Inquiry,
     Quantity,
     Rung,
     Signature,
@@ -39,6 +42,18 @@ TASK_COLUMNS = """
 TIMER_COLUMNS = """
     timers.id as timer_id, timers.calendar, timers.budget_seconds, timers.consumed_seconds, timers.running_since,
     timers.fire_at, timers.next_rung_at, timers.ladder::text as ladder, timers.climbed, timers.state as timer_state
+"""
+INFORMATION_COLUMNS = """
+    information_requests.id as information_id, information_requests.person as asked_by,
+    information_requests.reason as asked_reason, information_requests.questions, information_requests.answers,
+    information_requests.state as information_state, information_requests.requested_at,
+    information_requests.due_at as answers_due_at, information_requests.closed_at as information_closed_at
+"""
+# A task, with all that one load needs of it but its signatures.
+TASK_WHOLE = f"{TASK_COLUMNS}, {TIMER_COLUMNS}, {INFORMATION_COLUMNS}"
+TASK_JOINS = """
+    join timers on timers.id = tasks.timer_id
+    left join information_requests on information_requests.task_id = tasks.id
 """
 SIGNATURE_COLUMNS = """
     signatures.id, signatures.task_id, signatures.person, signatures.outcome, signatures.reason_code,
@@ -84,6 +99,7 @@ def task(row: Row, signatures: Iterable[Signature]) -> Task:
         quantity=_quantity(row),
         decided_by=row["decided_by"],
         decided_at=row["decided_at"],
+        information=_information(row),
     )
 
 
@@ -201,6 +217,24 @@ def signature_values(task: Task, signature: Signature) -> list[Any]:
     ]
 
 
+def information_values(case: Case, task: Task, information: Information) -> list[Any]:
+    inquiry = information.inquiry
+    return [
+        information.id,
+        task.id,
+        case.document.document_id,
+        task.agency,
+        inquiry.person,
+        inquiry.reason,
+        list(inquiry.questions),
+        list(information.answers),
+        information.state,
+        information.requested_at,
+        information.due_at,
+        information.closed_at,
+    ]
+
+
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     """Rows turned into the arrays `unnest` wants."""
     return [[row[place] for row in rows] for place in range(width)]
@@ -215,6 +249,20 @@ def _submission(row: Row) -> Submission:
         owner_organisation_id=row["owner_organisation_id"],
         submitter_organisation_id=row["submitter_organisation_id"],
         facts=msgspec.json.decode(row["facts"]),
+    )
+
+
+def _information(row: Row) -> Information | None:
+    if row["information_id"] is None:
+        return None
+    return Information(
+        id=row["information_id"],
+        inquiry=Inquiry(row["asked_by"], tuple(row["questions"]), row["asked_reason"]),
+        requested_at=row["requested_at"],
+        due_at=row["answers_due_at"],
+        state=InformationState(row["information_state"]),
+        answers=tuple(row["answers"]),
+        closed_at=row["information_closed_at"],
     )
 
 

@@ -456,3 +456,61 @@ class AmendmentProposed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AmendmentProposed: _TypeAlias = AmendmentProposed  # noqa: Y015
+
+@_typing.final
+class InformationProvided(_message.Message):
+    """The operator answered what an agency asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    INFORMATION_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    PROVIDED_BY_FIELD_NUMBER: _builtins.int
+    PROVIDED_AT_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    information_request_id: _builtins.str
+    task_id: _builtins.str
+    agency: _builtins.str
+    step: _builtins.str
+    provided_by: _builtins.str
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One for each question, in their order."""
+
+    @_builtins.property
+    def provided_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        information_request_id: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        step: _builtins.str = ...,
+        answers: _abc.Iterable[_builtins.str] | None = ...,
+        provided_by: _builtins.str = ...,
+        provided_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provided_at", b"provided_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "answers", b"answers", "document_id", b"document_id", "information_request_id", b"information_request_id", "owner_organisation_id", b"owner_organisation_id", "provided_at", b"provided_at", "provided_by", b"provided_by", "reference", b"reference", "step", b"step", "submitter_organisation_id", b"submitter_organisation_id", "task_id", b"task_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InformationProvided: _TypeAlias = InformationProvided  # noqa: Y015

@@ -437,6 +437,82 @@ class CancelDocumentResponse(_message.Message):
 Global___CancelDocumentResponse: _TypeAlias = CancelDocumentResponse  # noqa: Y015
 
 @_typing.final
+class InformationAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    question: _builtins.int
+    """The question's number, from 1."""
+    answer: _builtins.str
+    def __init__(
+        self,
+        *,
+        question: _builtins.int = ...,
+        answer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InformationAnswer: _TypeAlias = InformationAnswer  # noqa: Y015
+
+@_typing.final
+class ProvideInformationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    IF_MATCH_FIELD_NUMBER: _builtins.int
+    INFORMATION_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    if_match: _builtins.str
+    """Optional: the revision that was seen."""
+    information_request_id: _builtins.str
+    """Optional while one agency waits: which request is answered."""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___InformationAnswer]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        if_match: _builtins.str = ...,
+        information_request_id: _builtins.str = ...,
+        answers: _abc.Iterable[Global___InformationAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "id", b"id", "if_match", b"if_match", "information_request_id", b"information_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvideInformationRequest: _TypeAlias = ProvideInformationRequest  # noqa: Y015
+
+@_typing.final
+class ProvideInformationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_JSON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    document_json: _builtins.bytes
+    etag: _builtins.str
+    def __init__(
+        self,
+        *,
+        document_json: _builtins.bytes = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_json", b"document_json", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvideInformationResponse: _TypeAlias = ProvideInformationResponse  # noqa: Y015
+
+@_typing.final
 class GetTimelineRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -71,6 +71,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.FromString,
                 _registered_method=True)
+        self.ProvideInformation = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ProvideInformation',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationResponse.FromString,
+                _registered_method=True)
         self.GetTimeline = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetTimeline',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineRequest.SerializeToString,
@@ -186,6 +191,13 @@ class IntakeServiceServicer:
 
     def CancelDocument(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProvideInformation(self, request, context):
+        """The operator's answers to an agency. The same answers again are the same document.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -311,6 +323,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.CancelDocument,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.SerializeToString,
+            ),
+            'ProvideInformation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvideInformation,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationResponse.SerializeToString,
             ),
             'GetTimeline': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTimeline,
@@ -569,6 +586,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/CancelDocument',
             portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvideInformation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ProvideInformation',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationResponse.FromString,
             options,
             channel_credentials,
             insecure,

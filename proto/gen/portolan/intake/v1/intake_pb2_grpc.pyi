@@ -49,6 +49,8 @@ class IntakeServiceStub:
     A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
     """
     CancelDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]
+    ProvideInformation: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ProvideInformationRequest, _intake_pb2.ProvideInformationResponse]
+    """The operator's answers to an agency. The same answers again are the same document."""
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]
     WaitTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
@@ -90,6 +92,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
     """
     CancelDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]  # type: ignore[assignment]
+    ProvideInformation: _aio.UnaryUnaryMultiCallable[_intake_pb2.ProvideInformationRequest, _intake_pb2.ProvideInformationResponse]  # type: ignore[assignment]
+    """The operator's answers to an agency. The same answers again are the same document."""
     GetTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]  # type: ignore[assignment]
     WaitTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]  # type: ignore[assignment]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
@@ -170,6 +174,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.CancelDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.CancelDocumentResponse, _abc.Awaitable[_intake_pb2.CancelDocumentResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ProvideInformation(
+        self,
+        request: _intake_pb2.ProvideInformationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ProvideInformationResponse, _abc.Awaitable[_intake_pb2.ProvideInformationResponse]]:
+        """The operator's answers to an agency. The same answers again are the same document."""
 
     @_abc_1.abstractmethod
     def GetTimeline(

@@ -290,6 +290,8 @@ Global___DeadlineMissed: _TypeAlias = DeadlineMissed  # noqa: Y015
 
 @_typing.final
 class InformationRequested(_message.Message):
+    """An agency waits for the operator: the task's clock stands still until the answers come or `due_at` passes."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     TASK_ID_FIELD_NUMBER: _builtins.int
@@ -297,12 +299,35 @@ class InformationRequested(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     AGENCY_FIELD_NUMBER: _builtins.int
     REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    INFORMATION_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     document_id: _builtins.str
     reference: _builtins.str
     agency: _builtins.str
+    case_id: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    information_request_id: _builtins.str
+    requested_by: _builtins.str
+    reason: _builtins.str
+    document_event: _builtins.str
+    """The transition this puts the document through, unless it already waits for another agency's answers."""
     @_builtins.property
     def requested_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when the operator may answer."""
+
     def __init__(
         self,
         *,
@@ -311,11 +336,121 @@ class InformationRequested(_message.Message):
         reference: _builtins.str = ...,
         agency: _builtins.str = ...,
         requested_at: _timestamp_pb2.Timestamp | None = ...,
+        case_id: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        information_request_id: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        questions: _abc.Iterable[_builtins.str] | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["requested_at", b"requested_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "requested_at", b"requested_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "document_id", b"document_id", "reference", b"reference", "requested_at", b"requested_at", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "information_request_id", b"information_request_id", "questions", b"questions", "reason", b"reason", "reference", b"reference", "requested_at", b"requested_at", "requested_by", b"requested_by", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InformationRequested: _TypeAlias = InformationRequested  # noqa: Y015
+
+@_typing.final
+class InformationLapsed(_message.Message):
+    """Nobody answered in time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    INFORMATION_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    LAPSED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    agency: _builtins.str
+    information_request_id: _builtins.str
+    document_event: _builtins.str
+    """The transition back, once nobody else's answers are awaited."""
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def lapsed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        information_request_id: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        lapsed_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "lapsed_at", b"lapsed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "information_request_id", b"information_request_id", "lapsed_at", b"lapsed_at", "reference", b"reference", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InformationLapsed: _TypeAlias = InformationLapsed  # noqa: Y015
+
+@_typing.final
+class TaskResumed(_message.Message):
+    """The clock of a task that waited for information runs again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    RESUMED_AT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    agency: _builtins.str
+    @_builtins.property
+    def resumed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        resumed_at: _timestamp_pb2.Timestamp | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "resumed_at", b"resumed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "reference", b"reference", "resumed_at", b"resumed_at", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskResumed: _TypeAlias = TaskResumed  # noqa: Y015

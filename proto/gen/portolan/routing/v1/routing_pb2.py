@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portolan.type.v1 import type_pb2 as portolan_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portolan/routing/v1/routing.proto\x12\x13portolan.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"Z\n\x05Route\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x13\n\x0bsla_seconds\x18\x04 \x01(\x03\x12\x0c\n\x04rule\x18\x05 \x01(\t\"T\n\x11PlanRoutesRequest\x12\x15\n\rdocument_type\x18\x01 \x01(\t\x12\x12\n\nfacts_json\x18\x02 \x01(\x0c\x12\x14\n\x0cpack_version\x18\x03 \x01(\t\"\x82\x01\n\x12PlanRoutesResponse\x12*\n\x06routes\x18\x01 \x03(\x0b\x32\x1a.portolan.routing.v1.Route\x12*\n\x06\x64ue_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hannel_hint\x18\x03 \x01(\t\"\xce\x01\n\tSignature\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12-\n\tsigned_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nconditions\x18\x07 \x01(\t\"\x86\x01\n\nReasonCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12;\n\x06labels\x18\x02 \x03(\x0b\x32+.portolan.routing.v1.ReasonCode.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb9\x05\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12\x15\n\rdocument_type\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\t\x12\x0e\n\x06\x61gency\x18\x07 \x01(\t\x12\r\n\x05state\x18\x08 \x01(\t\x12\x33\n\x05\x61sked\x18\t \x03(\x0b\x32$.portolan.routing.v1.Task.AskedEntry\x12\x18\n\x10\x66orm_schema_json\x18\n \x01(\x0c\x12\x10\n\x08outcomes\x18\x0b \x03(\t\x12\x35\n\x0creason_codes\x18\x0c \x03(\x0b\x32\x1f.portolan.routing.v1.ReasonCode\x12\x0c\n\x04mode\x18\r \x01(\t\x12\x0c\n\x04rule\x18\x0e \x01(\t\x12\x0f\n\x07\x63hannel\x18\x0f \x01(\t\x12\x12\n\nrisk_score\x18\x10 \x01(\x05\x12\x1b\n\x13signatures_required\x18\x11 \x01(\x05\x12\x32\n\nsignatures\x18\x12 \x03(\x0b\x32\x1e.portolan.routing.v1.Signature\x12\x12\n\nclaimed_by\x18\x13 \x01(\t\x12-\n\topened_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x17 \x01(\t\x12\x12\n\nfacts_json\x18\x18 \x01(\x0c\x12\x0c\n\x04\x65tag\x18\x19 \x01(\t\x1a,\n\nAskedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"e\n\x10ListTasksRequest\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"R\n\x11ListTasksResponse\x12(\n\x05tasks\x18\x01 \x03(\x0b\x32\x19.portolan.routing.v1.Task\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x1c\n\x0eGetTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\":\n\x0fGetTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\x1e\n\x10\x43laimTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\"<\n\x11\x43laimTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\" \n\x12ReleaseTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\">\n\x13ReleaseTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\xb7\x01\n\x11\x44\x65\x63ideTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x12\n\nconditions\x18\x07 \x01(\t\"=\n\x12\x44\x65\x63ideTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task2\xbe\x04\n\x0eRoutingService\x12]\n\nPlanRoutes\x12&.portolan.routing.v1.PlanRoutesRequest\x1a\'.portolan.routing.v1.PlanRoutesResponse\x12Z\n\tListTasks\x12%.portolan.routing.v1.ListTasksRequest\x1a&.portolan.routing.v1.ListTasksResponse\x12T\n\x07GetTask\x12#.portolan.routing.v1.GetTaskRequest\x1a$.portolan.routing.v1.GetTaskResponse\x12Z\n\tClaimTask\x12%.portolan.routing.v1.ClaimTaskRequest\x1a&.portolan.routing.v1.ClaimTaskResponse\x12`\n\x0bReleaseTask\x12\'.portolan.routing.v1.ReleaseTaskRequest\x1a(.portolan.routing.v1.ReleaseTaskResponse\x12]\n\nDecideTask\x12&.portolan.routing.v1.DecideTaskRequest\x1a\'.portolan.routing.v1.DecideTaskResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portolan/routing/v1/routing.proto\x12\x13portolan.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"Z\n\x05Route\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x13\n\x0bsla_seconds\x18\x04 \x01(\x03\x12\x0c\n\x04rule\x18\x05 \x01(\t\"T\n\x11PlanRoutesRequest\x12\x15\n\rdocument_type\x18\x01 \x01(\t\x12\x12\n\nfacts_json\x18\x02 \x01(\x0c\x12\x14\n\x0cpack_version\x18\x03 \x01(\t\"\x82\x01\n\x12PlanRoutesResponse\x12*\n\x06routes\x18\x01 \x03(\x0b\x32\x1a.portolan.routing.v1.Route\x12*\n\x06\x64ue_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hannel_hint\x18\x03 \x01(\t\"\xce\x01\n\tSignature\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12-\n\tsigned_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nconditions\x18\x07 \x01(\t\"\x86\x01\n\nReasonCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12;\n\x06labels\x18\x02 \x03(\x0b\x32+.portolan.routing.v1.ReasonCode.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x91\x06\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12\x15\n\rdocument_type\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\t\x12\x0e\n\x06\x61gency\x18\x07 \x01(\t\x12\r\n\x05state\x18\x08 \x01(\t\x12\x33\n\x05\x61sked\x18\t \x03(\x0b\x32$.portolan.routing.v1.Task.AskedEntry\x12\x18\n\x10\x66orm_schema_json\x18\n \x01(\x0c\x12\x10\n\x08outcomes\x18\x0b \x03(\t\x12\x35\n\x0creason_codes\x18\x0c \x03(\x0b\x32\x1f.portolan.routing.v1.ReasonCode\x12\x0c\n\x04mode\x18\r \x01(\t\x12\x0c\n\x04rule\x18\x0e \x01(\t\x12\x0f\n\x07\x63hannel\x18\x0f \x01(\t\x12\x12\n\nrisk_score\x18\x10 \x01(\x05\x12\x1b\n\x13signatures_required\x18\x11 \x01(\x05\x12\x32\n\nsignatures\x18\x12 \x03(\x0b\x32\x1e.portolan.routing.v1.Signature\x12\x12\n\nclaimed_by\x18\x13 \x01(\t\x12-\n\topened_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x17 \x01(\t\x12\x12\n\nfacts_json\x18\x18 \x01(\x0c\x12\x0c\n\x04\x65tag\x18\x19 \x01(\t\x12\x1f\n\x17may_request_information\x18\x1a \x01(\x08\x12\x35\n\x0binformation\x18\x1b \x01(\x0b\x32 .portolan.routing.v1.Information\x1a,\n\nAskedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xff\x01\n\x0bInformation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tquestions\x18\x05 \x03(\t\x12\x0f\n\x07\x61nswers\x18\x06 \x03(\t\x12\x30\n\x0crequested_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"e\n\x10ListTasksRequest\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"R\n\x11ListTasksResponse\x12(\n\x05tasks\x18\x01 \x03(\x0b\x32\x19.portolan.routing.v1.Task\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x1c\n\x0eGetTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\":\n\x0fGetTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\x1e\n\x10\x43laimTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\"<\n\x11\x43laimTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\" \n\x12ReleaseTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\">\n\x13ReleaseTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\xb7\x01\n\x11\x44\x65\x63ideTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x12\n\nconditions\x18\x07 \x01(\t\"=\n\x12\x44\x65\x63ideTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"J\n\x19RequestInformationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tquestions\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"E\n\x1aRequestInformationResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task2\xb5\x05\n\x0eRoutingService\x12]\n\nPlanRoutes\x12&.portolan.routing.v1.PlanRoutesRequest\x1a\'.portolan.routing.v1.PlanRoutesResponse\x12Z\n\tListTasks\x12%.portolan.routing.v1.ListTasksRequest\x1a&.portolan.routing.v1.ListTasksResponse\x12T\n\x07GetTask\x12#.portolan.routing.v1.GetTaskRequest\x1a$.portolan.routing.v1.GetTaskResponse\x12Z\n\tClaimTask\x12%.portolan.routing.v1.ClaimTaskRequest\x1a&.portolan.routing.v1.ClaimTaskResponse\x12`\n\x0bReleaseTask\x12\'.portolan.routing.v1.ReleaseTaskRequest\x1a(.portolan.routing.v1.ReleaseTaskResponse\x12]\n\nDecideTask\x12&.portolan.routing.v1.DecideTaskRequest\x1a\'.portolan.routing.v1.DecideTaskResponse\x12u\n\x12RequestInformation\x12..portolan.routing.v1.RequestInformationRequest\x1a/.portolan.routing.v1.RequestInformationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,29 +50,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASONCODE_LABELSENTRY']._serialized_start=730
   _globals['_REASONCODE_LABELSENTRY']._serialized_end=775
   _globals['_TASK']._serialized_start=778
-  _globals['_TASK']._serialized_end=1475
-  _globals['_TASK_ASKEDENTRY']._serialized_start=1431
-  _globals['_TASK_ASKEDENTRY']._serialized_end=1475
-  _globals['_LISTTASKSREQUEST']._serialized_start=1477
-  _globals['_LISTTASKSREQUEST']._serialized_end=1578
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1580
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1662
-  _globals['_GETTASKREQUEST']._serialized_start=1664
-  _globals['_GETTASKREQUEST']._serialized_end=1692
-  _globals['_GETTASKRESPONSE']._serialized_start=1694
-  _globals['_GETTASKRESPONSE']._serialized_end=1752
-  _globals['_CLAIMTASKREQUEST']._serialized_start=1754
-  _globals['_CLAIMTASKREQUEST']._serialized_end=1784
-  _globals['_CLAIMTASKRESPONSE']._serialized_start=1786
-  _globals['_CLAIMTASKRESPONSE']._serialized_end=1846
-  _globals['_RELEASETASKREQUEST']._serialized_start=1848
-  _globals['_RELEASETASKREQUEST']._serialized_end=1880
-  _globals['_RELEASETASKRESPONSE']._serialized_start=1882
-  _globals['_RELEASETASKRESPONSE']._serialized_end=1944
-  _globals['_DECIDETASKREQUEST']._serialized_start=1947
-  _globals['_DECIDETASKREQUEST']._serialized_end=2130
-  _globals['_DECIDETASKRESPONSE']._serialized_start=2132
-  _globals['_DECIDETASKRESPONSE']._serialized_end=2193
-  _globals['_ROUTINGSERVICE']._serialized_start=2196
-  _globals['_ROUTINGSERVICE']._serialized_end=2770
+  _globals['_TASK']._serialized_end=1563
+  _globals['_TASK_ASKEDENTRY']._serialized_start=1519
+  _globals['_TASK_ASKEDENTRY']._serialized_end=1563
+  _globals['_INFORMATION']._serialized_start=1566
+  _globals['_INFORMATION']._serialized_end=1821
+  _globals['_LISTTASKSREQUEST']._serialized_start=1823
+  _globals['_LISTTASKSREQUEST']._serialized_end=1924
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1926
+  _globals['_LISTTASKSRESPONSE']._serialized_end=2008
+  _globals['_GETTASKREQUEST']._serialized_start=2010
+  _globals['_GETTASKREQUEST']._serialized_end=2038
+  _globals['_GETTASKRESPONSE']._serialized_start=2040
+  _globals['_GETTASKRESPONSE']._serialized_end=2098
+  _globals['_CLAIMTASKREQUEST']._serialized_start=2100
+  _globals['_CLAIMTASKREQUEST']._serialized_end=2130
+  _globals['_CLAIMTASKRESPONSE']._serialized_start=2132
+  _globals['_CLAIMTASKRESPONSE']._serialized_end=2192
+  _globals['_RELEASETASKREQUEST']._serialized_start=2194
+  _globals['_RELEASETASKREQUEST']._serialized_end=2226
+  _globals['_RELEASETASKRESPONSE']._serialized_start=2228
+  _globals['_RELEASETASKRESPONSE']._serialized_end=2290
+  _globals['_DECIDETASKREQUEST']._serialized_start=2293
+  _globals['_DECIDETASKREQUEST']._serialized_end=2476
+  _globals['_DECIDETASKRESPONSE']._serialized_start=2478
+  _globals['_DECIDETASKRESPONSE']._serialized_end=2539
+  _globals['_REQUESTINFORMATIONREQUEST']._serialized_start=2541
+  _globals['_REQUESTINFORMATIONREQUEST']._serialized_end=2615
+  _globals['_REQUESTINFORMATIONRESPONSE']._serialized_start=2617
+  _globals['_REQUESTINFORMATIONRESPONSE']._serialized_end=2686
+  _globals['_ROUTINGSERVICE']._serialized_start=2689
+  _globals['_ROUTINGSERVICE']._serialized_end=3382
 # @@protoc_insertion_point(module_scope)

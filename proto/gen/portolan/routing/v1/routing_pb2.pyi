@@ -237,6 +237,8 @@ class Task(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    MAY_REQUEST_INFORMATION_FIELD_NUMBER: _builtins.int
+    INFORMATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -245,7 +247,7 @@ class Task(_message.Message):
     step: _builtins.str
     agency: _builtins.str
     state: _builtins.str
-    """OPEN | CLAIMED | DECIDED | CANCELLED"""
+    """OPEN | CLAIMED | WAITING | DECIDED | CANCELLED"""
     form_schema_json: _builtins.bytes
     mode: _builtins.str
     rule: _builtins.str
@@ -257,6 +259,8 @@ class Task(_message.Message):
     facts_json: _builtins.bytes
     """What the case is about, as the rules saw it."""
     etag: _builtins.str
+    may_request_information: _builtins.bool
+    """Whether this caller may ask the operator for information, now."""
     @_builtins.property
     def asked(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -273,6 +277,8 @@ class Task(_message.Message):
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def information(self) -> Global___Information: ...
     def __init__(
         self,
         *,
@@ -301,14 +307,69 @@ class Task(_message.Message):
         outcome: _builtins.str = ...,
         facts_json: _builtins.bytes = ...,
         etag: _builtins.str = ...,
+        may_request_information: _builtins.bool = ...,
+        information: Global___Information | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "due_at", b"due_at", "opened_at", b"opened_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "due_at", b"due_at", "information", b"information", "opened_at", b"opened_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "asked", b"asked", "case_id", b"case_id", "channel", b"channel", "claimed_by", b"claimed_by", "decided_at", b"decided_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "etag", b"etag", "facts_json", b"facts_json", "form_schema_json", b"form_schema_json", "id", b"id", "mode", b"mode", "opened_at", b"opened_at", "outcome", b"outcome", "outcomes", b"outcomes", "reason_codes", b"reason_codes", "reference", b"reference", "risk_score", b"risk_score", "rule", b"rule", "signatures", b"signatures", "signatures_required", b"signatures_required", "state", b"state", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "asked", b"asked", "case_id", b"case_id", "channel", b"channel", "claimed_by", b"claimed_by", "decided_at", b"decided_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "etag", b"etag", "facts_json", b"facts_json", "form_schema_json", b"form_schema_json", "id", b"id", "information", b"information", "may_request_information", b"may_request_information", "mode", b"mode", "opened_at", b"opened_at", "outcome", b"outcome", "outcomes", b"outcomes", "reason_codes", b"reason_codes", "reference", b"reference", "risk_score", b"risk_score", "rule", b"rule", "signatures", b"signatures", "signatures_required", b"signatures_required", "state", b"state", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Task: _TypeAlias = Task  # noqa: Y015
+
+@_typing.final
+class Information(_message.Message):
+    """What an agency asked the operator, and what it was told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    state: _builtins.str
+    """OPEN | PROVIDED | LAPSED | CANCELLED"""
+    requested_by: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One for each question, in their order; empty until they come."""
+
+    @_builtins.property
+    def requested_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        questions: _abc.Iterable[_builtins.str] | None = ...,
+        answers: _abc.Iterable[_builtins.str] | None = ...,
+        requested_at: _timestamp_pb2.Timestamp | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "due_at", b"due_at", "requested_at", b"requested_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "closed_at", b"closed_at", "due_at", b"due_at", "id", b"id", "questions", b"questions", "reason", b"reason", "requested_at", b"requested_at", "requested_by", b"requested_by", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Information: _TypeAlias = Information  # noqa: Y015
 
 @_typing.final
 class ListTasksRequest(_message.Message):
@@ -539,3 +600,49 @@ class DecideTaskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecideTaskResponse: _TypeAlias = DecideTaskResponse  # noqa: Y015
+
+@_typing.final
+class RequestInformationRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        questions: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "questions", b"questions", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestInformationRequest: _TypeAlias = RequestInformationRequest  # noqa: Y015
+
+@_typing.final
+class RequestInformationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> Global___Task: ...
+    def __init__(
+        self,
+        *,
+        task: Global___Task | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestInformationResponse: _TypeAlias = RequestInformationResponse  # noqa: Y015

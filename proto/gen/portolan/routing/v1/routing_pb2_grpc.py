@@ -65,6 +65,11 @@ class RoutingServiceStub:
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DecideTaskRequest.SerializeToString,
                 response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DecideTaskResponse.FromString,
                 _registered_method=True)
+        self.RequestInformation = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/RequestInformation',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -108,6 +113,13 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestInformation(self, request, context):
+        """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -140,6 +152,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.DecideTask,
                     request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DecideTaskRequest.FromString,
                     response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DecideTaskResponse.SerializeToString,
+            ),
+            'RequestInformation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestInformation,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -305,6 +322,33 @@ class RoutingService:
             '/portolan.routing.v1.RoutingService/DecideTask',
             portolan_dot_routing_dot_v1_dot_routing__pb2.DecideTaskRequest.SerializeToString,
             portolan_dot_routing_dot_v1_dot_routing__pb2.DecideTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestInformation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/RequestInformation',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class RoutingServiceStub:
     ClaimTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ClaimTaskRequest, _routing_pb2.ClaimTaskResponse]
     ReleaseTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ReleaseTaskRequest, _routing_pb2.ReleaseTaskResponse]
     DecideTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.DecideTaskRequest, _routing_pb2.DecideTaskResponse]
+    RequestInformation: _grpc.UnaryUnaryMultiCallable[_routing_pb2.RequestInformationRequest, _routing_pb2.RequestInformationResponse]
+    """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -53,6 +55,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     ClaimTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.ClaimTaskRequest, _routing_pb2.ClaimTaskResponse]  # type: ignore[assignment]
     ReleaseTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.ReleaseTaskRequest, _routing_pb2.ReleaseTaskResponse]  # type: ignore[assignment]
     DecideTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.DecideTaskRequest, _routing_pb2.DecideTaskResponse]  # type: ignore[assignment]
+    RequestInformation: _aio.UnaryUnaryMultiCallable[_routing_pb2.RequestInformationRequest, _routing_pb2.RequestInformationResponse]  # type: ignore[assignment]
+    """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Cases, tasks, decisions, due times."""
@@ -99,5 +103,13 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _routing_pb2.DecideTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.DecideTaskResponse, _abc.Awaitable[_routing_pb2.DecideTaskResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RequestInformation(
+        self,
+        request: _routing_pb2.RequestInformationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.RequestInformationResponse, _abc.Awaitable[_routing_pb2.RequestInformationResponse]]:
+        """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
