@@ -1,5 +1,6 @@
 """One real PostgreSQL for the whole run; a fresh database for whoever asks."""
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +13,10 @@ from kit.testing import TokenMint, create_database
 from portolan_cli.embedded.postgres import EmbeddedPostgres
 
 telemetry.start("tests")
+
+# What the caller's shell or make sets is not the tests' business.
+for name in [name for name in os.environ if name.startswith("PORTOLAN_")]:
+    del os.environ[name]
 
 SERVICES = Path(__file__).resolve().parent.parent / "services"
 
