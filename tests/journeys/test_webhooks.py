@@ -17,7 +17,7 @@ from tests.journeys.bodies import new_key, submission, submitted
 from tests.journeys.conftest import System
 from tests.notifications.receiver import Received
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 ENDPOINTS = "/v1/webhook-endpoints"
 
 

@@ -15,7 +15,7 @@ from notifications.domain.endpoints import refuse_unusable
 from notifications.domain.posts import RESPONSE_BYTES_KEPT
 from notifications.domain.signing import HMAC, Key, headers
 from notifications.store import egress
-from notifications.store.egress import Egress
+from notifications.store.egress import LOOKUPS_MAX, Egress, Resolver
 
 from tests.notifications.receiver import OK, Receiver, answer, certificate
 
@@ -177,3 +177,26 @@ def test_the_published_vector_of_standard_webhooks_is_ours_too() -> None:
     made = headers("msg_p5jXN8AQM9LWM0D4loKWxJek", at, b'{"test": 2432232314}', [key])
     assert made["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert made["webhook-timestamp"] == "1614265330"
+
+
+async def test_names_that_hang_never_hold_every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hanging look-up held one of the loop's four threads; letters and healthy receivers waited behind them."""
+    answered, asked = asyncio.Event(), []
+
+    async def hangs(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        await answered.wait()
+        return [(0, 0, 0, "", ("192.0.2.1", 443))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hangs)
+    resolver = Resolver()
+    waiting = [asyncio.create_task(resolver(f"hangs-{number}.example", 443)) for number in range(6)]
+    await asyncio.sleep(0.05)
+    assert len(asked) == LOOKUPS_MAX
+    assert await resolver("192.0.2.7", 443) == ["192.0.2.7"]
+    for one in waiting[:LOOKUPS_MAX]:
+        one.cancel()
+    await asyncio.sleep(0.05)
+    assert len(asked) == LOOKUPS_MAX, "a thread is free when its look-up ends, not when the asker has gone"
+    answered.set()
+    assert await asyncio.gather(*waiting[LOOKUPS_MAX:]) == [["192.0.2.1"]] * 4

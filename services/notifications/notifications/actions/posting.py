@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 from kit import clock, outbox, telemetry, wire
@@ -100,7 +100,7 @@ class Poster:
             return []
         async with self._db.transaction() as tx:
             WEBHOOK_LATE_SECONDS.set(await store.oldest_due_s(tx, now))
-            claimed = await store.claim(tx, now, now + timedelta(seconds=LEASE_S), busy, OF_EACH_MAX, free)
+            claimed = await _claimed(tx, now, busy, free)
             names = {post.endpoint_id for post in claimed}
             endpoints = await endpoint_store.by_ids(tx, names) if names else {}
             sealed = await endpoint_store.keys(tx, names, now) if names else ()
@@ -138,6 +138,16 @@ class Poster:
         async with self._db.transaction() as tx:
             await store.forget_old(tx, clock.now())
             await endpoint_store.forget_abandoned(tx, clock.now())
+
+
+async def _claimed(tx: Tx, now: datetime, busy: Sequence[str], free: int) -> list[Post]:
+    """Those that are well first; those that fail never hold more than half of the places."""
+    lease_until = now + timedelta(seconds=LEASE_S)
+    well = await store.claim(tx, now, lease_until, busy, OF_EACH_MAX, free, failing=False)
+    left = free - len(well) - AT_ONCE_MAX // 2
+    if left <= 0:
+        return well
+    return well + await store.claim(tx, now, lease_until, busy, OF_EACH_MAX, left, failing=True)
 
 
 async def _settle(tx: Tx, claim: _Claim, outcome: Outcome) -> None:

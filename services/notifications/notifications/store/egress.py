@@ -6,9 +6,11 @@ TLS and `Host` still speak of the name. Nothing is followed, kept alive, expande
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
@@ -18,6 +20,7 @@ from notifications.domain.posts import RESPONSE_BYTES_KEPT, Outcome, kept
 
 TIMEOUT_S = 15.0
 CONNECTIONS_MAX = 64
+LOOKUPS_MAX = 2
 USER_AGENT = b"portolan-webhooks/1"
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -27,9 +30,35 @@ class AddressRefused(Exception):
     """The name leads somewhere a webhook may not go."""
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+class Resolver:
+    """Names to addresses. The loop has four threads for names and files alike: names that hang never hold them all."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(LOOKUPS_MAX)
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        if _is_address(host):
+            return [host]
+        await self._places.acquire()
+        loop = asyncio.get_running_loop()
+        lookup = loop.create_task(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        lookup.add_done_callback(self._free)
+        found = await asyncio.shield(lookup)
+        return [str(address[0]) for *_, address in found]
+
+    def _free(self, lookup: asyncio.Task[Any]) -> None:
+        """When the thread is free, which may be long after whoever asked has gone."""
+        self._places.release()
+        if not lookup.cancelled():
+            lookup.exception()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class JudgedBackend(httpcore.AsyncNetworkBackend):
@@ -70,13 +99,13 @@ class JudgedBackend(httpcore.AsyncNetworkBackend):
 
 class Egress:
     def __init__(
-        self, *, loopback_allowed: bool = False, resolve: Resolve = resolve, tls: ssl.SSLContext | None = None
+        self, *, loopback_allowed: bool = False, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=CONNECTIONS_MAX,
             max_keepalive_connections=0,
-            network_backend=JudgedBackend(resolve, loopback_allowed=loopback_allowed),
+            network_backend=JudgedBackend(resolve or Resolver(), loopback_allowed=loopback_allowed),
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:

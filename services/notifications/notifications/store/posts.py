@@ -74,9 +74,12 @@ async def by_event(tx: Tx, endpoint_id: str, event_id: str) -> Post | None:
 
 
 async def claim(
-    tx: Tx, now: datetime, lease_until: datetime, busy: Collection[str], of_each: int, most: int
+    tx: Tx, now: datetime, lease_until: datetime, busy: Collection[str], of_each: int, most: int, *, failing: bool
 ) -> list[Post]:
-    """Due ones, ours until the lease ends, a few of each endpoint: one that hangs must not keep the others waiting."""
+    """Due ones, ours until the lease ends, a few of each endpoint: one that hangs must not keep the others waiting.
+
+    `failing` chooses between the endpoints whose last answer was none and those that are well.
+    """
     cursor = await tx.cursor(row_factory=class_row(Post)).execute(
         f"""
         update webhook_deliveries
@@ -93,12 +96,13 @@ async def claim(
                 for update skip locked
             ) as due
             where endpoint.state = 'ENABLED' and endpoint.id <> all(%(busy)s)
+                and (endpoint.failing_since is not null) = %(failing)s
             order by due.due_at, due.sequence
             limit %(most)s
         )
         returning {COLUMNS}
         """,  # noqa: S608
-        {"lease": lease_until, "now": now, "busy": list(busy), "of_each": of_each, "most": most},
+        {"lease": lease_until, "now": now, "busy": list(busy), "of_each": of_each, "most": most, "failing": failing},
     )
     return sorted(await cursor.fetchall(), key=lambda post: (post.endpoint_id, post.sequence))
 
