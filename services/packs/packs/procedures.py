@@ -1,0 +1,146 @@
+"""A document type as values: its states, the moves between them, the steps of its case and what may be amended."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+from .value import Labels, Value
+
+
+class State(Value, frozen=True, kw_only=True):
+    key: str
+    labels: Labels
+    kind: Literal["open", "final"] = "open"
+
+
+class Transition(Value, frozen=True, kw_only=True):
+    from_: str = msgspec.field(name="from")
+    event: str
+    actor: str
+    to: str
+
+
+class Validity(Value, frozen=True, kw_only=True):
+    starts_at: str
+    months: int
+
+
+class Tolerance(Value, frozen=True, kw_only=True):
+    hs: tuple[str, ...]
+    share: Decimal
+
+
+class Check(Value, frozen=True, kw_only=True):
+    id: str
+    expression: str
+    pointer: str
+    messages: Labels
+
+
+class AgencyChoice(Value, frozen=True, kw_only=True):
+    """Exactly one: a fixed agency, the agency a fact names, or one for each matched rule of a stage."""
+
+    code: str | None = None
+    fact: str | None = None
+    rules: Literal["control", "clearance", "registration"] | None = None
+
+
+class Outcome(Value, frozen=True, kw_only=True):
+    event: str = ""
+    then: Literal["next", "close"]
+    may_reduce: bool = False
+    needs_reason: bool = False
+    labels: Labels = {}
+
+
+class Information(Value, frozen=True, kw_only=True):
+    """How an agency asks the operator, once: the moves into waiting and out of it, back to the state it came from."""
+
+    asks: str
+    answered: str
+    lapses: str
+    answer_seconds: int | None = None
+
+
+class Step(Value, frozen=True, kw_only=True):
+    key: str
+    labels: Labels = {}
+    enters: str = ""
+    agency: AgencyChoice
+    role: str
+    mode: Literal["documentary", "four_eyes"] = "documentary"
+    four_eyes_by_rule: bool = False
+    sla_seconds: int
+    calendar: Literal["working", "always"] = "working"
+    asked: Labels
+    form: dict[str, Any] | None = None
+    information: Information | None = None
+    outcomes: dict[str, Outcome]
+
+
+class AmendmentStep(Step, frozen=True, kw_only=True):
+    """Asked again when one of `fields` changes, or when anything does; otherwise its earlier approval survives."""
+
+    fields: tuple[str, ...] = ()
+
+
+class Amendment(Value, frozen=True, kw_only=True):
+    """In which states a document may be changed, at which places, and whom that must convince."""
+
+    states: tuple[str, ...]
+    fields: tuple[str, ...]
+    steps: tuple[AmendmentStep, ...] = ()
+
+
+class DocumentType(Value, frozen=True, kw_only=True):
+    key: str
+    prefix: str
+    direction: Literal["import", "export", "any"]
+    title: bool = False
+    labels: Labels
+    initial_state: str
+    states: tuple[State, ...]
+    transitions: tuple[Transition, ...] = ()
+    impute_in: tuple[str, ...] = ()
+    validity: Validity | None = None
+    imputation_tolerance: tuple[Tolerance, ...] = ()
+    facts: dict[str, str] = {}
+    checks: tuple[Check, ...] = ()
+    steps: tuple[Step, ...] = ()
+    amendment: Amendment | None = None
+    schema: dict[str, Any] = {}
+
+    @cached_property
+    def _moves(self) -> dict[tuple[str, str], list[Transition]]:
+        moves: dict[tuple[str, str], list[Transition]] = {}
+        for move in self.transitions:
+            moves.setdefault((move.from_, move.event), []).append(move)
+        return moves
+
+    @cached_property
+    def _states(self) -> dict[str, State]:
+        return {state.key: state for state in self.states}
+
+    @cached_property
+    def _steps(self) -> dict[str, Step]:
+        return {step.key: step for step in (*self.steps, *(self.amendment.steps if self.amendment else ()))}
+
+    def transition(self, state: str, event: str, to: str | None = None) -> Transition | None:
+        """The move an event makes from a state; `to` chooses where a release or a return may lead to several."""
+        moves = self._moves.get((state, event), [])
+        return next((move for move in moves if to is None or move.to == to), None)
+
+    def state(self, key: str) -> State | None:
+        return self._states.get(key)
+
+    def step(self, key: str) -> Step | None:
+        return self._steps.get(key)
+
+    def step_after(self, key: str) -> Step | None:
+        keys = [step.key for step in self.steps]
+        following = keys.index(key) + 1
+        return self.steps[following] if following < len(keys) else None
