@@ -187,6 +187,10 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
             raise errors.NotFound("NOT_FOUND")
         return intake_pb2.GetDocumentTypeResponse(document_type_json=encoded(DOCUMENT_TYPE))
 
+    async def GetDataDictionary(self, request: Any, context: Any) -> Any:
+        shown = {"pack_version": "1", "elements": [], "fields": []}
+        return intake_pb2.GetDataDictionaryResponse(dictionary_json=encoded(shown))
+
     async def ListReferenceCodes(self, request: Any, context: Any) -> Any:
         codes = [encoded({"code": "KGM", "labels": {"en": "kilogram"}})]
         return intake_pb2.ListReferenceCodesResponse(code_jsons=codes, version="1")

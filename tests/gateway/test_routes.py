@@ -60,6 +60,8 @@ async def test_a_price_that_nobody_can_name_does_not_hide_the_type(house: House)
     shown = (await house.http.get("/v1/document-types/paper.a")).json()
     assert (shown["price"]["amount_minor"], shown["price"]["currency"]) == (3000, "XXX")
     house.services.billing.is_down = True
+    dictionary = (await house.http.get("/v1/reference/data-dictionary")).json()
+    assert dictionary == {"pack_version": "1", "elements": [], "fields": []}
     answer = await house.http.get("/v1/document-types/paper.a")
     assert (answer.status_code, answer.json()["price"]) == (200, None)
     assert (await house.http.get("/v1/document-types/nothing")).status_code == 404

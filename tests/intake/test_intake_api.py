@@ -109,6 +109,11 @@ async def test_the_open_shelf_needs_no_token(face: Face) -> None:
     assert TITLE in {json.loads(one)["type"] for one in types.document_type_jsons}
     one = await face.call("GetDocumentType", pb.GetDocumentTypeRequest(type=TITLE))
     assert json.loads(one.document_type_json)["type"] == TITLE
+    dictionary = json.loads((await face.call("GetDataDictionary", pb.GetDataDictionaryRequest())).dictionary_json)
+    known = {element["id"] for element in dictionary["elements"]}
+    assert {field["element"] for field in dictionary["fields"]} == known
+    assert [field for field in dictionary["fields"] if field["document_type"] == TITLE and field["labels"]]
+    assert json.loads(one.document_type_json)["fields"][0]["element"] in known
     codes = await face.call("ListReferenceCodes", pb.ListReferenceCodesRequest(list="units", limit=3))
     assert len(codes.code_jsons) == 3
     assert (await face.call("ListReceiptKeys", pb.ListReceiptKeysRequest())).jwk_jsons

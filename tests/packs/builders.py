@@ -184,6 +184,14 @@ def files() -> dict[str, Any]:
             "codes": [{"code": "P1", "labels": words("Haven"), "country": "FR"}],
         },
         "reasons.yaml": [{"code": "PAPERS", "labels": words("Papers missing"), "outcomes": ["reject"]}],
+        "dictionary.yaml": {
+            "elements": [{"id": "arcadia:WORTH", "labels": words("Worth"), "definition": words("What it is worth")}],
+            "fields": [
+                {"path": "/origin", "element": "3239"},
+                {"path": "/goods/*", "element": "7357"},
+                {"path": "**/amount", "element": "arcadia:WORTH"},
+            ],
+        },
         "document_types/permit/type.yaml": document_type(),
         "document_types/permit/schema.json": schema(),
         "golden/permit.yaml": {

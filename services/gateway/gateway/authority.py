@@ -52,6 +52,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "rotate_signing_key": Authority(frozenset({"operator_admin"}), "the operator's alone"),
     "list_document_types": Authority(ANYONE, PUBLIC),
     "get_document_type": Authority(ANYONE, "the same for everybody; the price is the caller's own when signed in"),
+    "get_data_dictionary": Authority(ANYONE, PUBLIC),
     "list_reference_codes": Authority(ANYONE, PUBLIC),
     "submit_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
     "simulate_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),

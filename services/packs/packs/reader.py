@@ -17,6 +17,7 @@ from .model import (
     Calendar,
     Code,
     CodeList,
+    Dictionary,
     DocumentType,
     Identity,
     NotificationRule,
@@ -84,6 +85,7 @@ class Folder:
             "templates": dict(self._named("templates", _whole(Template))),
             "lists": dict(self._named("lists", _code_list)),
             "reasons": self._part("reasons.yaml", _keyed_list(Reason, "code"), optional=True) or {},
+            "dictionary": self._part("dictionary.yaml", _whole(Dictionary), optional=True) or Dictionary(),
             "document_types": dict(self._document_types()),
         }
 

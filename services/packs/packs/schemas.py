@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .model import CodeList
+from .codes import CodeList
 
 Steps = tuple[str, ...]
 DEPTH_MAX = 32
@@ -18,6 +18,17 @@ class CodeField(NamedTuple):
     list: str
 
 
+class Field(NamedTuple):
+    """What a person fills in: a value, not a group of values."""
+
+    path: Steps
+    schema: Mapping[str, Any]
+
+    @property
+    def pointer(self) -> str:
+        return "".join(f"/{_escaped(step)}" for step in self.path)
+
+
 class UnknownCode(NamedTuple):
     pointer: str
     list: str
@@ -26,6 +37,11 @@ class UnknownCode(NamedTuple):
 
 def code_fields(schema: Mapping[str, Any]) -> tuple[CodeField, ...]:
     return tuple(dict.fromkeys(_fields(schema, schema, (), 0)))
+
+
+def fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The leaves of a document's schema; of a field written in several alternatives, the first."""
+    return tuple({field.path: field for field in reversed(list(_leaves(schema, schema, (), 0)))}.values())[::-1]
 
 
 def unknown_codes(fields: tuple[CodeField, ...], body: object, lists: Mapping[str, CodeList]) -> Iterator[UnknownCode]:
@@ -56,6 +72,21 @@ def resolved(root: Mapping[str, Any], schema: Any) -> Any:
     for step in reference[2:].split("/"):
         target = target.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, Mapping) else {}
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def _leaves(root: Mapping[str, Any], schema: Any, path: Steps, depth: int) -> Iterator[Field]:
+    schema = resolved(root, schema)
+    if not isinstance(schema, Mapping) or depth > DEPTH_MAX:
+        return
+    inner = [(name, written) for name, written in (schema.get("properties") or {}).items()]
+    inner += [("*", schema["items"])] if "items" in schema else []
+    if path and not inner and "type" in schema:
+        yield Field(path, schema)
+    for name, written in inner:
+        yield from _leaves(root, written, (*path, name), depth + 1)
+    for key in ("allOf", "anyOf", "oneOf"):
+        for alternative in schema.get(key) or ():
+            yield from _leaves(root, alternative, path, depth + 1)
 
 
 def _fields(root: Mapping[str, Any], schema: Any, path: Steps, depth: int) -> Iterator[CodeField]:

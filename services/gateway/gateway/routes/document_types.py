@@ -16,7 +16,7 @@ from gateway.call import Call, answered
 from gateway.operation import Operation
 from gateway.shapes.billing import quoted
 from gateway.shapes.common import Page
-from gateway.shapes.documents import CodeFilter, CodePage, DocumentType, Price
+from gateway.shapes.documents import CodeFilter, CodePage, DataDictionary, DocumentType, Price
 
 TYPE_DEPTH_MAX = 128
 
@@ -38,6 +38,11 @@ async def list_reference_codes(call: Call, list_name: str, query: CodeFilter) ->
     reply = await call.ask_openly(call.up.intake.ListReferenceCodes, request)
     items: Any = [msgspec.Raw(raw) for raw in reply.code_jsons]
     return answered(CodePage(list_name, reply.version, items, reply.next_cursor or None))
+
+
+async def get_data_dictionary(call: Call) -> Response:
+    reply = await call.ask_openly(call.up.intake.GetDataDictionary, intake_pb2.GetDataDictionaryRequest())
+    return answered(msgspec.Raw(reply.dictionary_json))
 
 
 async def _with_price(call: Call, raw: bytes) -> dict[str, Any]:
@@ -75,6 +80,16 @@ OPERATIONS = (
         answer=DocumentType,
         tag="document types",
         is_personal=True,
+    ),
+    Operation(
+        *(
+            "GET",
+            "/v1/reference/data-dictionary",
+            get_data_dictionary,
+            "Which element of the trade each field is",
+        ),
+        answer=DataDictionary,
+        tag="document types",
     ),
     Operation(
         *("GET", "/v1/reference/{list_name}", list_reference_codes, "A code list of the pack"),

@@ -184,12 +184,46 @@ class Price(msgspec.Struct):
     charges: list[QuotedCharge]
 
 
+class Field(msgspec.Struct, kw_only=True, rename={"code_list": "list"}):
+    """A field of a body: `pointer` has `*` for every item; `codes` gives the standard's code for each of its own."""
+
+    pointer: str
+    labels: dict[str, str] | None
+    element: str | None
+    qualifier: str | None
+    code_list: str | None
+    standard: str | None
+    codes: dict[str, str]
+
+
+class DictionaryField(Field, kw_only=True, rename={"code_list": "list"}):
+    document_type: str
+
+
+class DictionaryElement(msgspec.Struct, kw_only=True):
+    """UN/CEFACT's have the directory's name, a pack's own have labels and a definition."""
+
+    id: str
+    authority: str
+    name: str | None
+    labels: dict[str, str] | None
+    definition: dict[str, str] | None
+
+
+class DataDictionary(msgspec.Struct, kw_only=True):
+    pack_version: str
+    elements: list[DictionaryElement]
+    fields: list[DictionaryField]
+
+
 class DocumentType(msgspec.Struct, kw_only=True):
-    """`schema` is the body's JSON Schema; `price` is null when billing cannot be asked."""
+    """`schema` is the body's JSON Schema, `fields` are its leaves with the elements of the data dictionary;
+    `price` is null when billing cannot be asked."""
 
     type: str
     labels: dict[str, str]
     schema: JsonObject
+    fields: list[Field]
     states: list[JsonObject]
     transitions: list[JsonObject]
     pack_version: str | None = None

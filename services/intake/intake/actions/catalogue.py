@@ -20,12 +20,19 @@ REFRESH_S = 10.0
 
 def document_types(rulebooks: Rulebooks) -> Sequence[bytes]:
     book = rulebooks.in_force(clock.now())
-    return [representation.document_type_json(rules.kind, book.pack.version) for rules in book.types.values()]
+    return [
+        representation.document_type_json(rules.kind, book.pack.dictionary, book.pack.version)
+        for rules in book.types.values()
+    ]
 
 
 def document_type(rulebooks: Rulebooks, key: str) -> bytes:
     book = rulebooks.in_force(clock.now())
-    return representation.document_type_json(book.kind(key), book.pack.version)
+    return representation.document_type_json(book.kind(key), book.pack.dictionary, book.pack.version)
+
+
+def data_dictionary(rulebooks: Rulebooks) -> bytes:
+    return representation.data_dictionary_json(rulebooks.in_force(clock.now()).pack)
 
 
 def codes(rulebooks: Rulebooks, name: str, query: str, cursor: str, limit: int) -> tuple[Sequence[bytes], str, str]:

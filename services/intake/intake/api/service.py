@@ -57,6 +57,7 @@ AUTHORITY = {
     "ReadAttachment": SIGNED_IN,
     "ListDocumentTypes": ANYONE,
     "GetDocumentType": ANYONE,
+    "GetDataDictionary": ANYONE,
     "ListReferenceCodes": ANYONE,
     "ListReceiptKeys": ANYONE,
 }
@@ -200,6 +201,11 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
     async def GetDocumentType(self, request: pb.GetDocumentTypeRequest, context: Any) -> pb.GetDocumentTypeResponse:
         found = catalogue.document_type(self._rulebooks, request.type)
         return pb.GetDocumentTypeResponse(document_type_json=found)
+
+    async def GetDataDictionary(
+        self, request: pb.GetDataDictionaryRequest, context: Any
+    ) -> pb.GetDataDictionaryResponse:
+        return pb.GetDataDictionaryResponse(dictionary_json=catalogue.data_dictionary(self._rulebooks))
 
     async def ListReferenceCodes(
         self, request: pb.ListReferenceCodesRequest, context: Any

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 from kit import wire
-from packs.model import Code, DocumentType
+from packs.dictionary import AUTHORITY, Described, described, identified, international
+from packs.model import Code, Dictionary, DocumentType, Pack
 
 from intake.domain.attachments import Attachment
 from intake.domain.documents import Document, Item
@@ -134,7 +135,7 @@ def ledger_json(document: Document, lines: Sequence[TitleLine], entries: Iterabl
     )
 
 
-def document_type_json(kind: DocumentType, pack_version: str) -> bytes:
+def document_type_json(kind: DocumentType, dictionary: Dictionary, pack_version: str) -> bytes:
     return msgspec.json.encode(
         {
             "type": kind.key,
@@ -148,14 +149,50 @@ def document_type_json(kind: DocumentType, pack_version: str) -> bytes:
                 for move in kind.transitions
             ],
             "schema": kind.schema,
+            "fields": [_field(one) for one in described({kind.key: kind.schema}, dictionary)],
             "pack_version": pack_version,
         }
     )
 
 
+def data_dictionary_json(pack: Pack) -> bytes:
+    """Every element in use with its name, and every field of every document type with its element."""
+    schemas = {key: kind.schema for key, kind in pack.document_types.items()}
+    fields = [{"document_type": one.type, **_field(one)} for one in described(schemas, pack.dictionary)]
+    used = {field["element"] for field in fields}
+    own = {element.id: element for element in pack.dictionary.elements}
+    elements: list[dict[str, Any]] = [
+        {"id": identified(tag), "authority": AUTHORITY, "name": name, "labels": None, "definition": None}
+        for tag, name in international().items()
+    ]
+    elements += [
+        {"id": id, "authority": pack.name, "name": None, "labels": element.labels, "definition": element.definition}
+        for id, element in own.items()
+    ]
+    shown = {
+        "pack_version": pack.version,
+        "elements": [element for element in elements if element["id"] in used],
+        "fields": fields,
+    }
+    return msgspec.json.encode(shown)
+
+
 def code_json(code: Code) -> bytes:
     shown: dict[str, Any] = {**code.attributes, "code": code.code, "labels": code.labels}
     return msgspec.json.encode(shown | {"untranslated": True} if code.untranslated else shown)
+
+
+def _field(one: Described) -> dict[str, Any]:
+    entry = one.entry
+    return {
+        "pointer": one.field.pointer,
+        "labels": one.field.schema.get("x-labels"),
+        "element": identified(entry.element) if entry else None,
+        "qualifier": (entry.qualifier if entry else "") or None,
+        "list": one.field.schema.get("x-list"),
+        "standard": (entry.standard if entry else "") or None,
+        "codes": entry.codes if entry else {},
+    }
 
 
 def _holder(holder: Holder) -> dict[str, Any]:

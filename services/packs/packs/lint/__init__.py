@@ -9,6 +9,7 @@ from ..errors import Finding, PackError
 from . import (
     amendments,
     calendar,
+    dictionary,
     expressions,
     golden,
     information,
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     *amendments.RULES,
     *information.RULES,
     *schemas.RULES,
+    *dictionary.RULES,
     *expressions.RULES,
     *golden.RULES,
     *seed.RULES,

@@ -998,6 +998,40 @@ class ReadAttachmentResponse(_message.Message):
 Global___ReadAttachmentResponse: _TypeAlias = ReadAttachmentResponse  # noqa: Y015
 
 @_typing.final
+class GetDataDictionaryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDataDictionaryRequest: _TypeAlias = GetDataDictionaryRequest  # noqa: Y015
+
+@_typing.final
+class GetDataDictionaryResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DICTIONARY_JSON_FIELD_NUMBER: _builtins.int
+    dictionary_json: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        dictionary_json: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dictionary_json", b"dictionary_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDataDictionaryResponse: _TypeAlias = GetDataDictionaryResponse  # noqa: Y015
+
+@_typing.final
 class ListReferenceCodesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

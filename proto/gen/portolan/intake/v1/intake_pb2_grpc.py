@@ -131,6 +131,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentResponse.FromString,
                 _registered_method=True)
+        self.GetDataDictionary = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/GetDataDictionary',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDataDictionaryRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDataDictionaryResponse.FromString,
+                _registered_method=True)
         self.ListReferenceCodes = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ListReferenceCodes',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListReferenceCodesRequest.SerializeToString,
@@ -273,6 +278,12 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDataDictionary(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListReferenceCodes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -383,6 +394,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.ReadAttachment,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentResponse.SerializeToString,
+            ),
+            'GetDataDictionary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDataDictionary,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDataDictionaryRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDataDictionaryResponse.SerializeToString,
             ),
             'ListReferenceCodes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReferenceCodes,
@@ -910,6 +926,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/ReadAttachment',
             portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.ReadAttachmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDataDictionary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/GetDataDictionary',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetDataDictionaryRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetDataDictionaryResponse.FromString,
             options,
             channel_credentials,
             insecure,

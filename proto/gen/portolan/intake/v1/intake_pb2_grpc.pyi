@@ -67,6 +67,7 @@ class IntakeServiceStub:
     """Content-addressed: the same bytes again are the same attachment."""
     ReadAttachment: _grpc.UnaryStreamMultiCallable[_intake_pb2.ReadAttachmentRequest, _intake_pb2.ReadAttachmentResponse]
     """The first message describes, those after it carry the bytes."""
+    GetDataDictionary: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDataDictionaryRequest, _intake_pb2.GetDataDictionaryResponse]
     ListReferenceCodes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListReferenceCodesRequest, _intake_pb2.ListReferenceCodesResponse]
     ListReceiptKeys: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListReceiptKeysRequest, _intake_pb2.ListReceiptKeysResponse]
     """Public keys that verify receipts. Idempotent."""
@@ -110,6 +111,7 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """Content-addressed: the same bytes again are the same attachment."""
     ReadAttachment: _aio.UnaryStreamMultiCallable[_intake_pb2.ReadAttachmentRequest, _intake_pb2.ReadAttachmentResponse]  # type: ignore[assignment]
     """The first message describes, those after it carry the bytes."""
+    GetDataDictionary: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDataDictionaryRequest, _intake_pb2.GetDataDictionaryResponse]  # type: ignore[assignment]
     ListReferenceCodes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListReferenceCodesRequest, _intake_pb2.ListReferenceCodesResponse]  # type: ignore[assignment]
     ListReceiptKeys: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListReceiptKeysRequest, _intake_pb2.ListReceiptKeysResponse]  # type: ignore[assignment]
     """Public keys that verify receipts. Idempotent."""
@@ -264,6 +266,13 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_intake_pb2.ReadAttachmentResponse], _abc.AsyncIterator[_intake_pb2.ReadAttachmentResponse]]:
         """The first message describes, those after it carry the bytes."""
+
+    @_abc_1.abstractmethod
+    def GetDataDictionary(
+        self,
+        request: _intake_pb2.GetDataDictionaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.GetDataDictionaryResponse, _abc.Awaitable[_intake_pb2.GetDataDictionaryResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListReferenceCodes(
