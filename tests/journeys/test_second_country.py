@@ -69,7 +69,7 @@ def test_the_recipe_touches_data_of_the_pack_alone(second: System) -> None:
     changed = {name for name in after if before.get(name) != after[name]}
     assert changed == {
         *("document_types/transit_notice/type.yaml", "document_types/transit_notice/schema.json"),
-        *("golden/transito.yaml", "pack.yaml", "demo/seed.yaml", "reasons.yaml", "tariff.yaml"),
+        *("golden/transito.yaml", "pack.yaml", "demo/seed.yaml", "reasons.yaml", "tariff.yaml", "dictionary.yaml"),
     }
 
 
