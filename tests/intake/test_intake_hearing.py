@@ -89,6 +89,24 @@ async def test_a_decision_moves_the_document_and_is_said_once(window: Window) ->
     assert timeline["items"][-1]["actor"] == "officer-1"
 
 
+async def test_what_silence_decides_is_announced_and_told_with_its_law(window: Window) -> None:
+    title, law = await window.title("REGISTERED"), {"fr": "la loi", "ar": "القانون", "en": "the law"}
+    opening = opened(title)
+    opening.MergeFrom(routing.TaskOpened(tacit_at=DUE, tacit_outcome="accept"))
+    silent = decided(title, reason_code="silence", tacit_at=DUE, basis=law)
+    silent.MergeFrom(routing.TaskDecided(decided_by="system"))
+    await tell(window, opening, silent, times=2)
+    items = [item for item in (await window.timeline(title))["items"] if item["kind"].startswith("task_")]
+    assert items[0]["detail"] == {"tacit": {"outcome": "accept", "at": "2030-01-01T00:00:00.000000Z"}}
+    assert items[1]["detail"] == {"outcome": "accept", "basis": law}
+    assert (items[1]["actor"], items[1]["reason_code"], items[1]["due_at"]) == (
+        "system",
+        "silence",
+        "2030-01-01T00:00:00.000000Z",
+    )
+    assert (await window.document(title))["state"] == "DOMICILED"
+
+
 async def test_the_holder_is_who_must_answer_now(window: Window) -> None:
     title = await window.title("REGISTERED")
     assert (await window.timeline(title))["holder"] is None

@@ -24,6 +24,11 @@ def test_a_type_that_may_be_amended_is_without_faults(pack_folder: PackFolder) -
     assert lint(pack_folder.write()) == []
 
 
+def test_a_step_that_silence_decides_is_without_faults(pack_folder: PackFolder) -> None:
+    tacit(basis=words("Act"))(pack_folder)
+    assert lint(pack_folder.write()) == []
+
+
 @pytest.mark.parametrize("pack", sorted(file.parent for file in PACKS_FOLDER.glob("*/pack.yaml")), ids=lambda p: p.name)
 def test_every_pack_here_is_without_faults(pack: Path) -> None:
     assert [str(finding) for finding in lint(pack)] == []
@@ -104,6 +109,18 @@ def amended(*changes: tuple[tuple[Any, ...], Any]) -> Change:
     return change
 
 
+def tacit(**changes: Any) -> Change:
+    return put(TYPE, "steps", 0, "tacit", value={"outcome": "accept", "seconds": 7200, **changes})
+
+
+def together(*changes: Change) -> Change:
+    def change(folder: PackFolder) -> None:
+        for one in changes:
+            one(folder)
+
+    return change
+
+
 AMENDMENT = ("amendment",)
 AGAIN = ("amendment", "steps", 0)
 
@@ -111,6 +128,18 @@ AGAIN = ("amendment", "steps", 0)
 
 FAULTS: list[tuple[Change, str, str, str]] = [
     (put("routing.yaml", "rules", 0, "colour", value="red"), "routing.yaml", "colour", "unknown field"),
+    # silence
+    (tacit(), TYPE, "tacit", "the law that lets silence decide is not named"),
+    (tacit(basis=words("Act"), outcome="bless"), TYPE, "bless", "bank has no outcome bless"),
+    (tacit(basis=words("Act"), seconds=0), TYPE, "seconds", "a term is a positive number of seconds"),
+    (tacit(basis=words("Act"), seconds=60), TYPE, "seconds", "before the agency's own term"),
+    (tacit(basis={"fr": "Loi"}), TYPE, "basis", "no label in ar"),
+    (
+        together(tacit(basis=words("Act")), put(TYPE, "steps", 0, "mode", value="four_eyes")),
+        TYPE,
+        "tacit",
+        "two persons sign here",
+    ),
     # amendments
     (amended(((*AMENDMENT, "states"), ["NOWHERE"])), TYPE, "NOWHERE", "unknown state NOWHERE"),
     (amended(((*AMENDMENT, "states"), ["REFUSED"])), TYPE, "REFUSED", "no transition amend from REFUSED"),

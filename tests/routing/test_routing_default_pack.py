@@ -1,5 +1,6 @@
 """The pack that ships, walked through the engine: every procedure ends, by moves its type allows."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from kit.database import Database
 from packs import expressions
 from packs.model import DocumentType, Pack
-from routing.domain import CaseState, Rulebook, Submission, TaskDecided, TaskOpened
+from routing.domain import CaseState, Proposal, Rulebook, Submission, TaskDecided, TaskOpened, amend, fall_silent
 from routing.store import Rulebooks, load_pack
 
 from tests.routing.builders import MONDAY, Walk
@@ -60,6 +61,27 @@ def test_every_procedure_completes_along_its_own_transitions(type: DocumentType)
             assert move is not None, f"{state} has no {fact.document_event}"
             state = move.to
     assert state != type.initial_state
+
+
+def silent_steps() -> list[tuple[DocumentType, str]]:
+    amended = [type for type in PACK.document_types.values() if type.amendment]
+    steps = [(type, step) for type in amended for step in (type.amendment.steps if type.amendment else ())]
+    return [(type, step.key) for type, step in steps if step.tacit is not None]
+
+
+@pytest.mark.parametrize(("type", "key"), silent_steps(), ids=str)
+def test_an_amendment_nobody_answers_is_decided_by_silence(type: DocumentType, key: str) -> None:
+    walk = opened(type)
+    complete(walk)
+    facts = {**facts_of(type), "type": type.key}
+    proposal = Proposal("doc-1", 2, facts, (), "", (key,))
+    walk.case, _ = amend(walk.case, proposal, BOOK, MONDAY, walk.new_id)
+    walk.case, said = fall_silent(walk.case, walk.procedure, MONDAY + timedelta(days=30), walk.new_id)
+    (decided, _) = said
+    assert isinstance(decided, TaskDecided)
+    assert (decided.document_event, decided.task.decided_by) == ("amend_accept", "system")
+    assert set(decided.basis) == set(PACK.languages)
+    assert walk.case.state is CaseState.CLOSED
 
 
 @pytest.mark.parametrize("type", PACK.document_types.values(), ids=lambda type: type.key)

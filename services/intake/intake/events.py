@@ -33,7 +33,14 @@ def case_opened(event: routing.CaseOpened) -> Happening:
 
 def task_opened(event: routing.TaskOpened) -> Happening:
     opened_at, due_at = wire.moment(event.opened_at), wire.moment_or_none(event.due_at)
-    item = Item("task_opened", opened_at, agency=event.agency, step=event.step, due_at=due_at)
+    item = Item(
+        kind="task_opened",
+        at=opened_at,
+        agency=event.agency,
+        step=event.step,
+        due_at=due_at,
+        detail=_silence(event),
+    )
     task = Task(event.task_id, event.document_id, event.agency, event.step, opened_at, due_at)
     return Happening(event.document_id, item, event.document_event, opened=task)
 
@@ -58,7 +65,8 @@ def task_decided(event: routing.TaskDecided) -> Happening:
         agency=event.agency,
         step=event.step,
         reason_code=event.reason_code,
-        detail={"outcome": event.outcome},
+        due_at=wire.moment_or_none(event.tacit_at),
+        detail={"outcome": event.outcome, **({"basis": dict(event.basis)} if event.basis else {})},
     )
     authorised = _quantity(event.authorised_quantity) if event.HasField("authorised_quantity") else None
     return Happening(event.document_id, item, event.document_event, closed_task_id=event.task_id, authorised=authorised)
@@ -82,7 +90,14 @@ def deadline_missed(event: routing.DeadlineMissed) -> Happening:
 
 def task_resumed(event: routing.TaskResumed) -> Happening:
     resumed_at, due_at = wire.moment(event.resumed_at), wire.moment_or_none(event.due_at)
-    item = Item("task_resumed", resumed_at, agency=event.agency, step=event.step, due_at=due_at)
+    item = Item(
+        kind="task_resumed",
+        at=resumed_at,
+        agency=event.agency,
+        step=event.step,
+        due_at=due_at,
+        detail=_silence(event),
+    )
     task = Task(event.task_id, event.document_id, event.agency, event.step, resumed_at, due_at)
     return Happening(event.document_id, item, resumed=task)
 
@@ -126,6 +141,13 @@ def charge_recorded(event: billing.ChargeRecorded) -> Happening:
     amount = {"amount_minor": event.amount.amount_minor, "currency": event.amount.currency}
     detail = {"charge_id": event.charge_id, "tariff": event.tariff, "amount": amount}
     return Happening(event.document_id, Item("charge_recorded", wire.moment(event.occurred_at), detail=detail))
+
+
+def _silence(event: routing.TaskOpened | routing.TaskResumed) -> dict[str, Any] | None:
+    """When the law takes silence for an answer, and for which."""
+    if not event.HasField("tacit_at"):
+        return None
+    return {"tacit": {"outcome": event.tacit_outcome, "at": wire.rfc3339(wire.moment(event.tacit_at))}}
 
 
 def _quantity(message: type_pb2.Quantity) -> Quantity:

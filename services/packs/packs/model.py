@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from .casework import Tacit as Tacit
 from .codes import Code as Code
 from .codes import CodeList as CodeList
 from .dictionary import Dictionary as Dictionary

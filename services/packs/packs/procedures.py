@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .casework import Tacit
 from .value import Labels, Value
 
 
@@ -79,6 +80,7 @@ class Step(Value, frozen=True, kw_only=True):
     asked: Labels
     form: dict[str, Any] | None = None
     information: Information | None = None
+    tacit: Tacit | None = None
     outcomes: dict[str, Outcome]
 
 

@@ -31,6 +31,13 @@ class Signature(msgspec.Struct):
     signed_at: Moment
 
 
+class Silence(msgspec.Struct):
+    """What the law takes silence for, and when; null while the clock stands still."""
+
+    outcome: str
+    at: Moment | None
+
+
 class Task(msgspec.Struct, kw_only=True):
     """`outcomes` are those this caller may choose now; `form` is the JSON Schema of what a decision may say besides."""
 
@@ -59,6 +66,7 @@ class Task(msgspec.Struct, kw_only=True):
     facts: JsonObject
     may_request_information: bool
     information: Information | None
+    tacit: Silence | None
 
 
 class TaskFilter(Paged, kw_only=True):
@@ -102,6 +110,7 @@ def task(given: routing_pb2.Task, language: str) -> Task:
         facts=_object(given.facts_json),
         may_request_information=given.may_request_information,
         information=information(given.information) if given.HasField("information") else None,
+        tacit=Silence(given.tacit_outcome, moment(given.tacit_at)) if given.tacit_outcome else None,
     )
 
 

@@ -21,6 +21,8 @@ def fields(message: Message) -> dict[str, Any]:
 
 def _value(message: Message, field: Any) -> Any:
     value = getattr(message, field.name)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return {key: _plain(item) for key, item in value.items()}
     if field.is_repeated:
         return [_plain(item) for item in value]
     if field.message_type is not None and not message.HasField(field.name):

@@ -9,6 +9,7 @@ from ..errors import Finding, PackError
 from . import (
     amendments,
     calendar,
+    casework,
     dictionary,
     expressions,
     golden,
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     *steps.RULES,
     *amendments.RULES,
     *information.RULES,
+    *casework.RULES,
     *schemas.RULES,
     *dictionary.RULES,
     *expressions.RULES,

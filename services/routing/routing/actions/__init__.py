@@ -5,6 +5,7 @@ from .deciding import claim, decide, release
 from .hearing import amend, cancel, open_case, withdraw
 from .planning import Plan, plan, seed
 from .said import TOPIC, quantity
+from .silence import fall_silent
 from .watching import sweep, watch
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "cancel",
     "claim",
     "decide",
+    "fall_silent",
     "lapse",
     "open_case",
     "plan",

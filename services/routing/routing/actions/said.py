@@ -14,6 +14,7 @@ from portolan.routing.v1 import events_pb2
 from portolan.type.v1 import type_pb2
 
 from routing.domain import (
+    SILENCE,
     Case,
     CaseClosed,
     CaseOpened,
@@ -81,6 +82,8 @@ def _(fact: TaskOpened, case: Case) -> Message:
         opened_at=timestamp(fact.task.opened_at),
         due_at=timestamp(fact.task.due_at),
         document_event=fact.document_event,
+        tacit_at=timestamp(fact.task.tacit_at),
+        tacit_outcome=fact.task.tacit_outcome,
     )
 
 
@@ -113,6 +116,8 @@ def _(fact: TaskDecided, case: Case) -> Message:
         decided_at=timestamp(fact.task.decided_at),
         document_event=fact.document_event,
         authorised_quantity=quantity(fact.task.quantity),
+        tacit_at=timestamp(fact.task.tacit_at) if fact.task.reason_code == SILENCE else None,
+        basis=fact.basis,
     )
 
 
@@ -178,6 +183,8 @@ def _(fact: TaskResumed, case: Case) -> Message:
         agency=fact.task.agency,
         resumed_at=timestamp(fact.resumed_at),
         due_at=timestamp(fact.task.due_at),
+        tacit_at=timestamp(fact.task.tacit_at),
+        tacit_outcome=fact.task.tacit_outcome,
     )
 
 

@@ -17,6 +17,7 @@ from routing.domain import DeadlineMissed, Missed
 
 from .asking import LAPSE_DOCUMENTS_MAX, lapse
 from .said import say_missed
+from .silence import SILENT_DOCUMENTS_MAX, fall_silent
 
 SWEEP_EVERY_S = 1.0
 RETRY_S = 2.0
@@ -62,16 +63,24 @@ async def watch(database: Database, rulebooks: store.Rulebooks, stop: asyncio.Ev
     while not stop.is_set():
         wait_s = SWEEP_EVERY_S
         try:
-            lapsed = await lapse(database, rulebooks, clock.now())
-            swept = await sweep(database, rulebooks, clock.now())
-            if swept == SWEEP_TIMERS_MAX or lapsed == LAPSE_DOCUMENTS_MAX:
-                telemetry.log().info("sweep_batch_full", timers=swept, documents=lapsed)
+            if await _round(database, rulebooks):
                 continue
         except (Unavailable, psycopg.Error) as error:
             telemetry.log().warning("sweep_waits", reason=str(error))
             wait_s = RETRY_S
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait_s)
+
+
+async def _round(database: Database, rulebooks: store.Rulebooks) -> bool:
+    """Whether anything is left. Who is late is said before silence decides it."""
+    lapsed = await lapse(database, rulebooks, clock.now())
+    swept = await sweep(database, rulebooks, clock.now())
+    silent = await fall_silent(database, rulebooks, clock.now())
+    is_full = swept == SWEEP_TIMERS_MAX or lapsed == LAPSE_DOCUMENTS_MAX or silent == SILENT_DOCUMENTS_MAX
+    if is_full:
+        telemetry.log().info("sweep_batch_full", timers=swept, documents=lapsed, silent=silent)
+    return is_full
 
 
 def _fact(late: store.Late, missed: Missed) -> DeadlineMissed:

@@ -160,6 +160,8 @@ def task(case: Case, task: Task, procedure: Procedure, officer: Officer) -> pb.T
         etag=_etag(task),
         may_request_information=officer.may_ask(case, task, procedure),
         information=None if task.information is None else _information(task.information),
+        tacit_at=timestamp(task.tacit_at),
+        tacit_outcome=task.tacit_outcome,
     )
 
 

@@ -30,13 +30,15 @@ from .facts import (
 from .information import Information, InformationState, Inquiry
 from .officers import Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
-from .tasks import LIVE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState
+from .silence import fall_silent
+from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
 
 __all__ = [
     "CANCELLED",
     "LADDER_DEFAULT",
     "LIVE",
+    "SILENCE",
     "SYSTEM",
     "UNDECIDED",
     "WITHDRAWN",
@@ -77,6 +79,7 @@ __all__ = [
     "decide",
     "end",
     "ended_unheard",
+    "fall_silent",
     "lapse",
     "may_ask",
     "open_case",

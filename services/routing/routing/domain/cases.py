@@ -17,7 +17,7 @@ from .amendments import Amendment, Proposal, verdict
 from .facts import CaseClosed, CaseOpened, Fact, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
 from .tasks import SYSTEM, Decision, Signature, Task, check
-from .timers import start_timer
+from .timers import Timer, start_timer
 
 COMPLETED = "completed"
 WITHDRAWN = "withdrawn"
@@ -136,7 +136,7 @@ def decide(
     task, is_settled = task.sign(signature, asked)
     if not is_settled:
         return case.with_task(task), [TaskSigned(task, signature)]
-    return _conclude(case, task.conclude(decision, asked, now), outcome, procedure, now, new_id)
+    return conclude(case, task.conclude(decision, asked, now), outcome, procedure, now, new_id)
 
 
 def withdraw(case: Case, now: datetime) -> tuple[Case, list[Fact]]:
@@ -175,7 +175,7 @@ def _enter(
         if part.is_automatic:
             key, outcome = automatic_outcome(step)
             decided = task.conclude(Decision(SYSTEM, key), procedure.asked_quantity(), now)
-            case, more = _conclude(case, decided, outcome, procedure, now, new_id)
+            case, more = conclude(case, decided, outcome, procedure, now, new_id)
             facts += more
     return case, facts
 
@@ -191,10 +191,18 @@ def _task(part: Assignment, procedure: Procedure, now: datetime, new_id: NewId) 
         signatures_required=part.signatures_required,
         opened_at=now,
         timer=start_timer(new_id(), part.calendar, part.sla_seconds, now, procedure.calendars),
+        tacit=_tacit(part, procedure, now, new_id),
+        tacit_outcome=part.tacit.outcome if part.tacit else "",
     )
 
 
-def _conclude(
+def _tacit(part: Assignment, procedure: Procedure, now: datetime, new_id: NewId) -> Timer | None:
+    if part.tacit is None or part.is_automatic:
+        return None
+    return start_timer(new_id(), part.tacit.calendar, part.tacit.seconds, now, procedure.calendars, ladder=())
+
+
+def conclude(
     case: Case, task: Task, outcome: Outcome, procedure: Procedure, now: datetime, new_id: NewId
 ) -> tuple[Case, list[Fact]]:
     """The last of parallel tasks speaks for the step; one that closes speaks at once."""

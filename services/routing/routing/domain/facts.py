@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from packs.model import Labels
 
 from .information import Information
 from .tasks import Signature, Task
@@ -30,8 +32,11 @@ class TaskSigned:
 
 @dataclass(frozen=True)
 class TaskDecided:
+    """`basis` is the law by which silence decided, in each language; empty where somebody spoke."""
+
     task: Task
     document_event: str
+    basis: Labels = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from kit.errors import Invalid
 from packs.calendar import AlwaysCalendar, WorkingCalendar
 from packs.decisions import DecisionTable
-from packs.model import DocumentType, Outcome, Pack, Reason, Rule, Step
+from packs.model import DocumentType, Outcome, Pack, Reason, Rule, Step, Tacit
 
 from .tasks import Quantity
 from .timers import Calendars, calendar_named
@@ -31,6 +31,7 @@ class Assignment:
     calendar: str
     signatures_required: int
     is_automatic: bool
+    tacit: Tacit | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ class Procedure:
             calendar=rule.calendar if rule.sla_seconds else step.calendar,
             signatures_required=signatures,
             is_automatic=signatures == 1 and self._decides_itself(rule),
+            tacit=self._tacit(step, signatures),
         )
 
     def _by_type(self, step: Step, agency: str) -> Assignment:
@@ -165,6 +167,7 @@ class Procedure:
             calendar=step.calendar,
             signatures_required=signatures,
             is_automatic=signatures == 1 and rule is not None and self._decides_itself(rule),
+            tacit=self._tacit(step, signatures),
         )
 
     def _agency(self, step: Step) -> str:
@@ -179,6 +182,13 @@ class Procedure:
         if step.mode == "four_eyes" or (rule is not None and (rule.four_eyes or rule.mode == "four_eyes")):
             return True
         return step.four_eyes_by_rule and any(other.four_eyes for other in self.rules)
+
+    def _tacit(self, step: Step, signatures: int) -> Tacit | None:
+        """What silence means here: nothing where somebody must look, or two must sign, unless the pack says so."""
+        tacit = step.tacit
+        if tacit is None or self.channel not in tacit.channels or (signatures > 1 and not tacit.four_eyes):
+            return None
+        return tacit
 
     def _decides_itself(self, rule: Rule) -> bool:
         """Never on the red channel: there, somebody looks."""

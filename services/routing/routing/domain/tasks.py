@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,8 @@ from .information import Information
 from .timers import Calendars, Timer
 
 SYSTEM = "system"
+# The reason of what nobody said.
+SILENCE = "silence"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Task:
     decided_by: str = ""
     decided_at: datetime | None = None
     information: Information | None = None
+    tacit: Timer | None = None
+    tacit_outcome: str = ""
 
     @property
     def is_live(self) -> bool:
@@ -100,6 +104,14 @@ class Task:
     @property
     def due_at(self) -> datetime | None:
         return self.timer.fire_at
+
+    @property
+    def tacit_at(self) -> datetime | None:
+        return None if self.tacit is None else self.tacit.fire_at
+
+    def is_silent(self, now: datetime) -> bool:
+        """The law takes it for decided."""
+        return self.is_live and self.tacit is not None and self.tacit.has_passed(now)
 
     @property
     def live_signatures(self) -> tuple[Signature, ...]:
@@ -149,26 +161,32 @@ class Task:
             quantity=reduced,
             decided_by=decision.person,
             decided_at=now,
-            timer=self.timer.cancel(),
-        )
+        )._clocked(Timer.cancel)
+
+    def fall_silent(self, now: datetime) -> Task:
+        """One signature of two said nothing yet."""
+        return self._void(now).conclude(Decision(SYSTEM, self.tacit_outcome, SILENCE), None, now)
 
     def cancel(self) -> Task:
         information = self.information.cancel() if self.information else None
-        timer = self.timer.cancel()
-        return replace(self, state=TaskState.CANCELLED, claimed_by="", timer=timer, information=information)
+        cancelled = replace(self, state=TaskState.CANCELLED, claimed_by="", information=information)
+        return cancelled._clocked(Timer.cancel)
 
     def ask(self, information: Information, now: datetime, calendars: Calendars) -> Task:
         """A signature given before is void: it knew nothing of the answers."""
-        timer = self.timer.suspend(now, calendars)
-        waiting = replace(self, state=TaskState.WAITING, claimed_by="", timer=timer, information=information)
-        return waiting._void(now)
+        waiting = replace(self, state=TaskState.WAITING, claimed_by="", information=information)
+        return waiting._clocked(lambda timer: timer.suspend(now, calendars))._void(now)
 
     def resume(self, information: Information, now: datetime, calendars: Calendars) -> Task:
-        timer = self.timer.resume(now, calendars)
-        return replace(self, state=TaskState.OPEN, timer=timer, information=information)
+        resumed = replace(self, state=TaskState.OPEN, information=information)
+        return resumed._clocked(lambda timer: timer.resume(now, calendars))
 
     def told(self, information: Information) -> Task:
         return replace(self, information=information)
+
+    def _clocked(self, move: Callable[[Timer], Timer]) -> Task:
+        """Both clocks stand, run and end together."""
+        return replace(self, timer=move(self.timer), tacit=None if self.tacit is None else move(self.tacit))
 
     def _void(self, now: datetime) -> Task:
         signatures = tuple(replace(old, voided_at=now) if old.is_live else old for old in self.signatures)

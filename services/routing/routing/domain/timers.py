@@ -60,6 +60,9 @@ class Timer:
     def is_overdue(self, now: datetime) -> bool:
         return self.state is TimerState.ARMED and self.fire_at is not None and self.fire_at < now
 
+    def has_passed(self, now: datetime) -> bool:
+        return self.state is TimerState.ARMED and self.fire_at is not None and self.fire_at <= now
+
     def suspend(self, now: datetime, calendars: Calendars) -> Timer:
         if self.state is not TimerState.ARMED or self.running_since is None:
             raise Refused("INVALID_TRANSITION", "the clock is not running")

@@ -20,12 +20,13 @@ from . import rows
 INSERT_TASKS = """
 insert into tasks (
     id, case_id, document_id, position, step, agency, role, mode, rule, signatures_required, state, claimed_by,
-    outcome, reason_code, quantity_value, quantity_unit, decided_by, timer_id, opened_at, due_at, decided_at
+    outcome, reason_code, quantity_value, quantity_unit, decided_by, timer_id, opened_at, due_at, decided_at,
+    tacit_outcome
 )
 select * from unnest(
     %s::text[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[], %s::text[],
-    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[]
+    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[]
 )
 """
 UPSERT_TASKS = f"""
@@ -36,16 +37,17 @@ on conflict (id) do update set
     quantity_unit = excluded.quantity_unit, decided_by = excluded.decided_by, timer_id = excluded.timer_id,
     due_at = excluded.due_at, decided_at = excluded.decided_at
 """
-TASK_WIDTH = 21
+TASK_WIDTH = 22
 
 INSERT_TIMERS = """
 insert into timers (
     id, task_id, calendar, budget_seconds, consumed_seconds, running_since, fire_at, next_rung_at, ladder, climbed,
-    state
+    state, kind
 )
 select * from unnest(
     %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-    %s::timestamptz[], %s::json[], %s::integer[], %s::text[]
+    %s::timestamptz[], %s::json[], %s::integer[], %s::text[],
+    %s::text[]
 )
 """
 UPSERT_TIMERS = f"""
@@ -54,7 +56,7 @@ on conflict (id) do update set
     consumed_seconds = excluded.consumed_seconds, running_since = excluded.running_since, fire_at = excluded.fire_at,
     next_rung_at = excluded.next_rung_at, climbed = excluded.climbed, state = excluded.state
 """
-TIMER_WIDTH = 11
+TIMER_WIDTH = 12
 
 UPSERT_SIGNATURES = """
 insert into signatures (
@@ -105,7 +107,7 @@ select id, pg_notify('{outbox.CHANNEL}', '') from opened
 async def open_case(tx: Tx, case: Case, said: Sequence[OutboxEntry]) -> bool:
     """Stores a new case and what it says; False, and nothing, when the document has its case already."""
     tasks = rows.columns([rows.task_values(case, task) for task in case.tasks], TASK_WIDTH)
-    timers = rows.columns([rows.timer_values(task) for task in case.tasks], TIMER_WIDTH)
+    timers = rows.columns([values for task in case.tasks for values in rows.timers_values(task)], TIMER_WIDTH)
     values = [*rows.case_values(case), *tasks, *timers, *outbox.columns(said)]
     cursor = await tx.cursor(row_factory=tuple_row).execute(OPEN_CASE, values)
     return await cursor.fetchone() is not None
@@ -177,7 +179,7 @@ async def _tasks(tx: Tx, case_id: str) -> list[Task]:
 
 async def _save_tasks(tx: Tx, case: Case, tasks: Sequence[Task]) -> None:
     await _upsert(tx, UPSERT_TASKS, [rows.task_values(case, task) for task in tasks], TASK_WIDTH)
-    await _upsert(tx, UPSERT_TIMERS, [rows.timer_values(task) for task in tasks], TIMER_WIDTH)
+    await _upsert(tx, UPSERT_TIMERS, [values for task in tasks for values in rows.timers_values(task)], TIMER_WIDTH)
     for task in tasks:
         if task.information is not None:
             await tx.execute(UPSERT_INFORMATION, rows.information_values(case, task, task.information))

@@ -13,6 +13,9 @@ from routing.domain import Missed, Timer
 
 from . import rows
 
+# The only rung of the clock of silence.
+TACIT_RUNG = "tacit"
+
 
 @dataclass(frozen=True)
 class Late:
@@ -31,7 +34,7 @@ async def late(tx: Tx, now: datetime, batch_max: int) -> list[Late]:
     """Locks case and timer; what another transaction holds is left to the next sweep."""
     cursor = await tx.cursor(row_factory=dict_row).execute(
         f"""
-        select {rows.TIMER_COLUMNS}, tasks.id as task_id, tasks.agency,
+        select {rows.timer_columns(rows.TERM)}, tasks.id as task_id, tasks.agency,
             cases.id as case_id, cases.document_id, cases.reference, cases.pack_version
         from timers
         join tasks on tasks.id = timers.task_id
@@ -59,6 +62,25 @@ async def unanswered(tx: Tx, now: datetime, batch_max: int) -> list[str]:
         for update of cases skip locked
         """,
         [now, batch_max],
+    )
+    return list(dict.fromkeys(row[0] for row in await cursor.fetchall()))
+
+
+async def silent(tx: Tx, now: datetime, batch_max: int) -> list[str]:
+    """Documents that silence may decide something about now; their cases are locked, what is busy is left."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        """
+        select cases.document_id
+        from timers
+        join tasks on tasks.id = timers.task_id
+        join cases on cases.id = tasks.case_id
+        where timers.kind = 'tacit' and timers.state = 'ARMED' and timers.fire_at <= %s
+            and not exists (select from escalations where timer_id = timers.id and rung = %s)
+        order by timers.fire_at
+        limit %s
+        for update of cases, timers skip locked
+        """,
+        [now, TACIT_RUNG, batch_max],
     )
     return list(dict.fromkeys(row[0] for row in await cursor.fetchall()))
 

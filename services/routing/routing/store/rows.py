@@ -37,12 +37,17 @@ TASK_COLUMNS = """
     tasks.id as task_id, tasks.case_id, tasks.step as task_step, tasks.agency, tasks.role, tasks.mode, tasks.rule,
     tasks.signatures_required, tasks.state as task_state, tasks.claimed_by, tasks.outcome as task_outcome,
     tasks.reason_code, tasks.quantity_value, tasks.quantity_unit, tasks.decided_by,
-    tasks.opened_at as task_opened_at, tasks.decided_at
+    tasks.opened_at as task_opened_at, tasks.decided_at, tasks.tacit_outcome
 """
-TIMER_COLUMNS = """
-    timers.id as timer_id, timers.calendar, timers.budget_seconds, timers.consumed_seconds, timers.running_since,
-    timers.fire_at, timers.next_rung_at, timers.ladder::text as ladder, timers.climbed, timers.state as timer_state
-"""
+TERM, TACIT = "timers", "tacit"
+
+
+def timer_columns(table: str) -> str:
+    plain = ("id", "calendar", "budget_seconds", "consumed_seconds", "running_since", "fire_at", "next_rung_at")
+    named = [f"{table}.{name} as {table}_{name}" for name in (*plain, "climbed", "state")]
+    return ", ".join([*named, f"{table}.ladder::text as {table}_ladder"])
+
+
 INFORMATION_COLUMNS = """
     information_requests.id as information_id, information_requests.person as asked_by,
     information_requests.reason as asked_reason, information_requests.questions, information_requests.answers,
@@ -50,9 +55,10 @@ INFORMATION_COLUMNS = """
     information_requests.due_at as answers_due_at, information_requests.closed_at as information_closed_at
 """
 # A task, with all that one load needs of it but its signatures.
-TASK_WHOLE = f"{TASK_COLUMNS}, {TIMER_COLUMNS}, {INFORMATION_COLUMNS}"
+TASK_WHOLE = f"{TASK_COLUMNS}, {timer_columns(TERM)}, {timer_columns(TACIT)}, {INFORMATION_COLUMNS}"
 TASK_JOINS = """
     join timers on timers.id = tasks.timer_id
+    left join timers as tacit on tacit.task_id = tasks.id and tacit.kind = 'tacit'
     left join information_requests on information_requests.task_id = tasks.id
 """
 SIGNATURE_COLUMNS = """
@@ -90,7 +96,7 @@ def task(row: Row, signatures: Iterable[Signature]) -> Task:
         rule=row["rule"],
         signatures_required=row["signatures_required"],
         opened_at=row["task_opened_at"],
-        timer=timer(row),
+        timer=timer(row, TERM),
         state=TaskState(row["task_state"]),
         claimed_by=row["claimed_by"],
         signatures=tuple(signatures),
@@ -100,21 +106,23 @@ def task(row: Row, signatures: Iterable[Signature]) -> Task:
         decided_by=row["decided_by"],
         decided_at=row["decided_at"],
         information=_information(row),
+        tacit=None if row["tacit_id"] is None else timer(row, TACIT),
+        tacit_outcome=row["tacit_outcome"],
     )
 
 
-def timer(row: Row) -> Timer:
+def timer(row: Row, table: str = TERM) -> Timer:
     return Timer(
-        id=row["timer_id"],
-        calendar=row["calendar"],
-        budget_seconds=row["budget_seconds"],
-        running_since=row["running_since"],
-        fire_at=row["fire_at"],
-        next_rung_at=row["next_rung_at"],
-        consumed_seconds=row["consumed_seconds"],
-        ladder=tuple(msgspec.json.decode(row["ladder"], type=list[Rung])),
-        climbed=row["climbed"],
-        state=TimerState(row["timer_state"]),
+        id=row[f"{table}_id"],
+        calendar=row[f"{table}_calendar"],
+        budget_seconds=row[f"{table}_budget_seconds"],
+        running_since=row[f"{table}_running_since"],
+        fire_at=row[f"{table}_fire_at"],
+        next_rung_at=row[f"{table}_next_rung_at"],
+        consumed_seconds=row[f"{table}_consumed_seconds"],
+        ladder=tuple(msgspec.json.decode(row[f"{table}_ladder"], type=list[Rung])),
+        climbed=row[f"{table}_climbed"],
+        state=TimerState(row[f"{table}_state"]),
     )
 
 
@@ -180,11 +188,17 @@ def task_values(case: Case, task: Task) -> list[Any]:
         task.opened_at,
         task.due_at,
         task.decided_at,
+        task.tacit_outcome,
     ]
 
 
-def timer_values(task: Task) -> list[Any]:
-    timer = task.timer
+def timers_values(task: Task) -> list[list[Any]]:
+    """Of the term, and of silence where the task knows it."""
+    tacit = [] if task.tacit is None else [_timer_values(task, task.tacit, TACIT)]
+    return [_timer_values(task, task.timer, "term"), *tacit]
+
+
+def _timer_values(task: Task, timer: Timer, kind: str) -> list[Any]:
     return [
         timer.id,
         task.id,
@@ -197,6 +211,7 @@ def timer_values(task: Task) -> list[Any]:
         msgspec.json.encode(timer.ladder).decode(),
         timer.climbed,
         timer.state,
+        kind,
     ]
 
 

@@ -76,6 +76,8 @@ class TaskOpened(_message.Message):
     OPENED_AT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
+    TACIT_AT_FIELD_NUMBER: _builtins.int
+    TACIT_OUTCOME_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -85,10 +87,15 @@ class TaskOpened(_message.Message):
     agency: _builtins.str
     document_event: _builtins.str
     """The transition this puts the document through; empty for none."""
+    tacit_outcome: _builtins.str
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def tacit_at(self) -> _timestamp_pb2.Timestamp:
+        """Where the law says what silence means: when that is, unless the clock stops, and the outcome."""
+
     def __init__(
         self,
         *,
@@ -102,10 +109,12 @@ class TaskOpened(_message.Message):
         opened_at: _timestamp_pb2.Timestamp | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         document_event: _builtins.str = ...,
+        tacit_at: _timestamp_pb2.Timestamp | None = ...,
+        tacit_outcome: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "opened_at", b"opened_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "opened_at", b"opened_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "opened_at", b"opened_at", "reference", b"reference", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "opened_at", b"opened_at", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,6 +164,26 @@ Global___TaskSigned: _TypeAlias = TaskSigned  # noqa: Y015
 class TaskDecided(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class BasisEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TASK_ID_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
@@ -168,6 +197,8 @@ class TaskDecided(_message.Message):
     DECIDED_AT_FIELD_NUMBER: _builtins.int
     DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
     AUTHORISED_QUANTITY_FIELD_NUMBER: _builtins.int
+    TACIT_AT_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -186,6 +217,12 @@ class TaskDecided(_message.Message):
     def authorised_quantity(self) -> _type_pb2.Quantity:
         """Set when the decision reduces what was asked."""
 
+    @_builtins.property
+    def tacit_at(self) -> _timestamp_pb2.Timestamp:
+        """Set when silence decided (`decided_by` is "system", `reason_code` "silence"): when the term had passed, and by what law."""
+
+    @_builtins.property
+    def basis(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
@@ -202,10 +239,12 @@ class TaskDecided(_message.Message):
         decided_at: _timestamp_pb2.Timestamp | None = ...,
         document_event: _builtins.str = ...,
         authorised_quantity: _type_pb2.Quantity | None = ...,
+        tacit_at: _timestamp_pb2.Timestamp | None = ...,
+        basis: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "decided_at", b"decided_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "decided_at", b"decided_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "authorised_quantity", b"authorised_quantity", "case_id", b"case_id", "decided_at", b"decided_at", "decided_by", b"decided_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "outcome", b"outcome", "reason_code", b"reason_code", "reference", b"reference", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "authorised_quantity", b"authorised_quantity", "basis", b"basis", "case_id", b"case_id", "decided_at", b"decided_at", "decided_by", b"decided_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "outcome", b"outcome", "reason_code", b"reason_code", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -423,6 +462,8 @@ class TaskResumed(_message.Message):
     AGENCY_FIELD_NUMBER: _builtins.int
     RESUMED_AT_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    TACIT_AT_FIELD_NUMBER: _builtins.int
+    TACIT_OUTCOME_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -430,10 +471,13 @@ class TaskResumed(_message.Message):
     document_type: _builtins.str
     step: _builtins.str
     agency: _builtins.str
+    tacit_outcome: _builtins.str
     @_builtins.property
     def resumed_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def tacit_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -446,10 +490,12 @@ class TaskResumed(_message.Message):
         agency: _builtins.str = ...,
         resumed_at: _timestamp_pb2.Timestamp | None = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        tacit_at: _timestamp_pb2.Timestamp | None = ...,
+        tacit_outcome: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "resumed_at", b"resumed_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "resumed_at", b"resumed_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "reference", b"reference", "resumed_at", b"resumed_at", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "reference", b"reference", "resumed_at", b"resumed_at", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -239,6 +239,8 @@ class Task(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     MAY_REQUEST_INFORMATION_FIELD_NUMBER: _builtins.int
     INFORMATION_FIELD_NUMBER: _builtins.int
+    TACIT_AT_FIELD_NUMBER: _builtins.int
+    TACIT_OUTCOME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -261,6 +263,7 @@ class Task(_message.Message):
     etag: _builtins.str
     may_request_information: _builtins.bool
     """Whether this caller may ask the operator for information, now."""
+    tacit_outcome: _builtins.str
     @_builtins.property
     def asked(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -279,6 +282,10 @@ class Task(_message.Message):
     def decided_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def information(self) -> Global___Information: ...
+    @_builtins.property
+    def tacit_at(self) -> _timestamp_pb2.Timestamp:
+        """What silence decides, empty where it decides nothing; and when, absent while the clock stands still."""
+
     def __init__(
         self,
         *,
@@ -309,10 +316,12 @@ class Task(_message.Message):
         etag: _builtins.str = ...,
         may_request_information: _builtins.bool = ...,
         information: Global___Information | None = ...,
+        tacit_at: _timestamp_pb2.Timestamp | None = ...,
+        tacit_outcome: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "due_at", b"due_at", "information", b"information", "opened_at", b"opened_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "due_at", b"due_at", "information", b"information", "opened_at", b"opened_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "asked", b"asked", "case_id", b"case_id", "channel", b"channel", "claimed_by", b"claimed_by", "decided_at", b"decided_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "etag", b"etag", "facts_json", b"facts_json", "form_schema_json", b"form_schema_json", "id", b"id", "information", b"information", "may_request_information", b"may_request_information", "mode", b"mode", "opened_at", b"opened_at", "outcome", b"outcome", "outcomes", b"outcomes", "reason_codes", b"reason_codes", "reference", b"reference", "risk_score", b"risk_score", "rule", b"rule", "signatures", b"signatures", "signatures_required", b"signatures_required", "state", b"state", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "asked", b"asked", "case_id", b"case_id", "channel", b"channel", "claimed_by", b"claimed_by", "decided_at", b"decided_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "etag", b"etag", "facts_json", b"facts_json", "form_schema_json", b"form_schema_json", "id", b"id", "information", b"information", "may_request_information", b"may_request_information", "mode", b"mode", "opened_at", b"opened_at", "outcome", b"outcome", "outcomes", b"outcomes", "reason_codes", b"reason_codes", "reference", b"reference", "risk_score", b"risk_score", "rule", b"rule", "signatures", b"signatures", "signatures_required", b"signatures_required", "state", b"state", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
