@@ -74,7 +74,7 @@ def task_decided(event: routing.TaskDecided) -> Happening:
 
 def case_closed(event: routing.CaseClosed) -> Happening:
     item = Item("case_closed", wire.moment(event.closed_at), detail={"outcome": event.outcome})
-    return Happening(event.document_id, item, closes_case=True)
+    return Happening(event.document_id, item, event.document_event, closes_case=True)
 
 
 def deadline_missed(event: routing.DeadlineMissed) -> Happening:

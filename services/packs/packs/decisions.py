@@ -13,6 +13,7 @@ from .errors import ExpressionError
 from .expressions import Expression
 from .goods import GoodsIndex
 from .model import Labels, Pack, Risk, Rule
+from .visits import VisitDue, VisitTable
 
 Facts = Mapping[str, Any]
 Channel = Literal["green", "orange", "red"]
@@ -62,6 +63,7 @@ class DecisionTable:
         self._regimes = _Remembered(_takes_regime, self.rules)
         self._when: list[Expression | None] = [expressions.compile(rule.when) if rule.when else None for rule in rules]
         self._automatic = {rule.id: expressions.compile(rule.automatic) for rule in rules if rule.automatic}
+        self._visits = VisitTable(self.rules, version)
 
     @classmethod
     def of(cls, pack: Pack) -> DecisionTable:
@@ -105,6 +107,10 @@ class DecisionTable:
             four_eyes=tuple(rule.id for rule in rules if rule.four_eyes),
             draws=tuple(draw for _, draw in tried if draw is not None),
         )
+
+    def visits(self, plan: Plan, facts: Facts) -> tuple[VisitDue, ...]:
+        """Which of the agencies the plan names must visit the goods."""
+        return self._visits.visits(plan.rules, plan.lane.channel, facts)
 
     def _tried(self, facts: Facts) -> Iterator[tuple[Rule, Draw | None]]:
         """Every rule that applies unless its own draw spared the document."""
@@ -195,7 +201,14 @@ def _takes_direction(rule: Rule, direction: str) -> bool:
 
 
 def _takes_type(rule: Rule, document_type: str) -> bool:
+    """A rule that requires a type is about that type and its siblings."""
+    if rule.requires_type is not None and document_type and _family(rule.requires_type) != _family(document_type):
+        return False
     return rule.types is None or document_type in rule.types
+
+
+def _family(document_type: str) -> str:
+    return document_type.partition(".")[0]
 
 
 def _takes_regime(rule: Rule, regime: str) -> bool:
@@ -215,4 +228,4 @@ def _refuses(rule: Rule, facts: Facts) -> bool:
         return True
     given = str(facts.get("type") or "")
     wanted = rule.requires_type
-    return wanted is not None and given != wanted and given.partition(".")[0] == wanted.partition(".")[0]
+    return wanted is not None and given != wanted and _family(given) == _family(wanted)

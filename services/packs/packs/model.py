@@ -16,6 +16,7 @@ from .procedures import AgencyChoice as AgencyChoice
 from .procedures import Amendment as Amendment
 from .procedures import AmendmentStep as AmendmentStep
 from .procedures import Check as Check
+from .procedures import Decided as Decided
 from .procedures import DocumentType as DocumentType
 from .procedures import Information as Information
 from .procedures import Outcome as Outcome
@@ -26,6 +27,8 @@ from .procedures import Transition as Transition
 from .procedures import Validity as Validity
 from .value import Labels as Labels
 from .value import Value as Value
+from .visits import ShareWhen as ShareWhen
+from .visits import VisitTerms as VisitTerms
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Week = dict[Weekday, tuple[str, ...]]
@@ -60,8 +63,11 @@ class Identity(Value, frozen=True, kw_only=True):
 
 
 class Agency(Value, frozen=True, kw_only=True):
+    """`laboratory` is the agency that analyses its samples; itself where none is named."""
+
     code: str
     kind: str
+    laboratory: str | None = None
     labels: Labels
 
 
@@ -114,6 +120,11 @@ class Rule(Value, frozen=True, kw_only=True):
     channel: Literal["green", "orange", "red"] | None = None
     requires_type: str | None = None
     not_required: bool = False
+    # How often its agency visits the goods: always when a condition holds, else this share of the documents.
+    visit_when: str | None = None
+    visit_share: Decimal | None = None
+    visit_share_when: tuple[ShareWhen, ...] = ()
+    visit_divisor: Decimal = Decimal(1)
 
 
 class Routing(Value, frozen=True, kw_only=True):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from .casework import Tacit
 from .value import Labels, Value
+from .visits import VisitTerms
+
+# `next` step, `close` the case at once, `finish` it once all have answered, or a named step.
+WAY = r"^(next|close|finish|step:[a-z][a-z_]{0,39})$"
+STEP = "step:"
+ENTRIES_MAX_DEFAULT = 5
 
 
 class State(Value, frozen=True, kw_only=True):
@@ -42,20 +48,50 @@ class Check(Value, frozen=True, kw_only=True):
     messages: Labels
 
 
+class Decided(Value, frozen=True, kw_only=True):
+    """Whoever decided a step so, the last time it was entered."""
+
+    step: str
+    outcomes: tuple[str, ...]
+
+
 class AgencyChoice(Value, frozen=True, kw_only=True):
-    """Exactly one: a fixed agency, the agency a fact names, or one for each matched rule of a stage."""
+    """Exactly one: a fixed agency, the agency a fact names, one for each matched rule of a stage, or who `decided`.
+
+    Of several `decided` the first that names anybody counts; `laboratory` means theirs instead of themselves.
+    """
 
     code: str | None = None
     fact: str | None = None
     rules: Literal["control", "clearance", "registration"] | None = None
+    decided: tuple[Decided, ...] = ()
+    laboratory: bool = False
 
 
 class Outcome(Value, frozen=True, kw_only=True):
+    """Of tasks side by side the outcome with the highest `weight` speaks for the step.
+
+    What is `by` the system no officer chooses. `result` is what the case found out about the goods.
+    """
+
     event: str = ""
-    then: Literal["next", "close"]
+    then: Annotated[str, msgspec.Meta(pattern=WAY)]
+    weight: int = 0
+    by: Literal["officer", "system"] = "officer"
+    result: Literal["conform", "conform_with_conditions", "conditional", "non_conform"] | None = None
+    waives_visit: bool = False
     may_reduce: bool = False
     needs_reason: bool = False
     labels: Labels = {}
+
+    @property
+    def leads_to(self) -> str:
+        """The key of the step it names, empty for none."""
+        return self.then.removeprefix(STEP) if self.then.startswith(STEP) else ""
+
+    @property
+    def goes_on(self) -> bool:
+        return self.then == "next" or bool(self.leads_to)
 
 
 class Information(Value, frozen=True, kw_only=True):
@@ -81,6 +117,8 @@ class Step(Value, frozen=True, kw_only=True):
     form: dict[str, Any] | None = None
     information: Information | None = None
     tacit: Tacit | None = None
+    visit: VisitTerms | None = None
+    entries_max: int = ENTRIES_MAX_DEFAULT
     outcomes: dict[str, Outcome]
 
 
@@ -113,6 +151,8 @@ class DocumentType(Value, frozen=True, kw_only=True):
     facts: dict[str, str] = {}
     checks: tuple[Check, ...] = ()
     steps: tuple[Step, ...] = ()
+    # The move of a document that concerns no agency at all.
+    unconcerned: str = ""
     amendment: Amendment | None = None
     schema: dict[str, Any] = {}
 
@@ -141,6 +181,10 @@ class DocumentType(Value, frozen=True, kw_only=True):
 
     def step(self, key: str) -> Step | None:
         return self._steps.get(key)
+
+    @cached_property
+    def has_visits(self) -> bool:
+        return any(step.visit is not None for step in self.steps)
 
     def step_after(self, key: str) -> Step | None:
         keys = [step.key for step in self.steps]

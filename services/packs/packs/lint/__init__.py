@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import Finding, PackError
 from . import (
     amendments,
+    branching,
     calendar,
     casework,
     dictionary,
@@ -23,6 +24,7 @@ from . import (
     steps,
     tariff,
     templates,
+    visits,
 )
 from .subject import Subject, examine
 
@@ -37,6 +39,8 @@ RULES: tuple[Rule, ...] = (
     *templates.RULES,
     *states.RULES,
     *steps.RULES,
+    *branching.RULES,
+    *visits.RULES,
     *amendments.RULES,
     *information.RULES,
     *casework.RULES,

@@ -12,6 +12,7 @@ from ..expressions import compile, names_used, validate
 from ..model import DocumentType, Rule
 from ..source import Place
 from .subject import Subject
+from .visits import conditions_of
 
 # What intake adds to the facts it derives; the figures only have to be of the right kind.
 _OWN_FACTS: dict[str, Any] = {
@@ -56,12 +57,12 @@ def rules_can_be_decided(subject: Subject) -> Iterator[Finding]:
         facts = _facts(subject, kind, body)
         underived = kind.facts.keys() - facts.keys()
         for index, rule in enumerate(subject.pack.rules):
-            for field, text in _conditions(rule, kind):
+            for place, text in _conditions(rule, kind):
                 if names_used(text) & underived:
                     continue
                 fault = _undecided(text, facts)
                 if fault:
-                    yield subject.at("routing.yaml", ("rules", index, field), f"on the example of {kind.key}: {fault}")
+                    yield subject.at("routing.yaml", ("rules", index, *place), f"on the example of {kind.key}: {fault}")
 
 
 def examples_are_admitted(subject: Subject) -> Iterator[Finding]:
@@ -105,19 +106,21 @@ def _hint(subject: Subject, file: str, place: Place) -> str:
 
 def _of_routing(subject: Subject) -> Iterator[Written]:
     for index, rule in enumerate(subject.pack.rules):
-        for field, text in (("when", rule.when), ("automatic", rule.automatic)):
-            if text is not None:
-                yield "routing.yaml", ("rules", index, field), text
+        for place, text in conditions_of(rule):
+            yield "routing.yaml", ("rules", index, *place), text
 
 
-def _conditions(rule: Rule, kind: DocumentType) -> Iterator[tuple[str, str]]:
+def _conditions(rule: Rule, kind: DocumentType) -> Iterator[tuple[Place, str]]:
     if "any" not in {rule.direction, kind.direction} and rule.direction != kind.direction:
         return
     if rule.types is not None and kind.key not in rule.types:
         return
-    for field, text in (("when", rule.when), ("automatic", rule.automatic)):
-        if text is not None:
-            yield field, text
+    family = kind.key.partition(".")[0]
+    if rule.requires_type is not None and rule.requires_type.partition(".")[0] != family:
+        return
+    for place, text in conditions_of(rule):
+        if place[0] in {"when", "automatic"} or kind.has_visits:
+            yield place, text
 
 
 def _examples(subject: Subject) -> Iterator[tuple[DocumentType, Any]]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ..errors import Finding
 from ..model import DocumentType, Information, Step
-from .steps import walk
 from .subject import Subject
+from .ways import walk
 
 
 def waiting_can_begin_and_end(subject: Subject) -> Iterator[Finding]:
@@ -54,7 +54,7 @@ def _faults(kind: DocumentType, step: Step, state: str) -> Iterator[str]:
 
 def _ends_by_others(step: Step) -> list[str]:
     """Of tasks side by side one may close the case while another waits."""
-    if step.agency.rules is None:
+    if step.agency.rules is None and not step.agency.decided:
         return []
     return [outcome.event for outcome in step.outcomes.values() if outcome.then == "close" and outcome.event]
 

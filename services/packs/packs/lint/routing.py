@@ -9,6 +9,7 @@ from ..expressions import names_used, validate
 from ..goods import prefixes
 from ..model import DocumentType, Rule
 from .subject import Subject
+from .visits import conditions_of
 
 FILE = "routing.yaml"
 INTAKE_FACTS = frozenset(
@@ -38,9 +39,9 @@ def goods_can_exist(subject: Subject) -> Iterator[Finding]:
 def conditions_name_derived_facts(subject: Subject) -> Iterator[Finding]:
     for index, rule in enumerate(subject.pack.rules):
         derived = _derived(subject, rule)
-        for field, text in (("when", rule.when), ("automatic", rule.automatic)):
+        for place, text in conditions_of(rule):
             for name in sorted(_asked(text) - derived):
-                yield subject.at(FILE, ("rules", index, field), f"no document type derives the fact {name}")
+                yield subject.at(FILE, ("rules", index, *place), f"no document type derives the fact {name}")
 
 
 def shares_are_shares(subject: Subject) -> Iterator[Finding]:
@@ -58,7 +59,7 @@ def tasks_have_a_term(subject: Subject) -> Iterator[Finding]:
 def rules_have_a_consequence(subject: Subject) -> Iterator[Finding]:
     for index, rule in enumerate(subject.pack.rules):
         asks = (rule.agency, rule.document, rule.requires_type, rule.not_required)
-        if not any((*asks, rule.risk, rule.four_eyes, rule.channel)):
+        if not any((*asks, rule.risk, rule.four_eyes, rule.channel, rule.visit_divisor != 1)):
             yield subject.at(FILE, ("rules", index), f"nothing follows from {rule.id}")
 
 
@@ -95,8 +96,8 @@ def _pattern_fault(pattern: str, goods: frozenset[str]) -> str | None:
     return None
 
 
-def _asked(text: str | None) -> frozenset[str]:
-    return names_used(text) if text and not validate(text) else frozenset()
+def _asked(text: str) -> frozenset[str]:
+    return names_used(text) if not validate(text) else frozenset()
 
 
 def _derived(subject: Subject, rule: Rule) -> frozenset[str]:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ..errors import Finding
-from ..model import DocumentType, Step
+from ..model import DocumentType
 from .subject import Subject
+from .ways import after, walk
 
 OUTCOME = re.compile(r"[a-z][a-z_]{0,39}")
 ROLES = frozenset({"agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin"})
@@ -22,25 +23,15 @@ def events_have_a_transition(subject: Subject) -> Iterator[Finding]:
             yield from _outcomes_without_transition(subject, kind, file, index, opened or before)
 
 
-def walk(kind: DocumentType) -> Iterator[tuple[int, frozenset[str], frozenset[str]]]:
-    """Follows the case from the initial state: each step, where the document may be before it and once it is open.
-
-    A step that depends on rules may also be skipped.
-    """
-    here = frozenset({kind.initial_state})
-    for index, step in enumerate(kind.steps):
-        opened = _after(kind, here, step.enters)
-        yield index, here, opened
-        gone_on = _left(kind, step, opened or here)
-        here = gone_on | here if step.agency.rules else gone_on
-
-
 def steps_have_one_agency(subject: Subject) -> Iterator[Finding]:
     for kind, file in _types(subject):
         for index, step in enumerate(kind.steps):
-            chosen = [way for way in (step.agency.code, step.agency.fact, step.agency.rules) if way]
+            chosen = [
+                way for way in (step.agency.code, step.agency.fact, step.agency.rules, step.agency.decided) if way
+            ]
             if len(chosen) != 1:
-                yield subject.at(file, ("steps", index, "agency"), "exactly one of code, fact and rules is needed")
+                message = "exactly one of code, fact, rules and decided is needed"
+                yield subject.at(file, ("steps", index, "agency"), message)
             elif step.agency.fact and step.agency.fact not in kind.facts:
                 yield subject.at(file, ("steps", index, "agency"), f"unknown fact {step.agency.fact}")
 
@@ -56,7 +47,7 @@ def steps_are_named_once(subject: Subject) -> Iterator[Finding]:
 def steps_can_go_on(subject: Subject) -> Iterator[Finding]:
     for kind, file in _types(subject):
         for index, step in enumerate(kind.steps):
-            if not any(outcome.then == "next" for outcome in step.outcomes.values()):
+            if all(outcome.then == "close" for outcome in step.outcomes.values()):
                 yield subject.at(file, ("steps", index, "outcomes"), "no outcome lets the case go on")
 
 
@@ -101,23 +92,9 @@ def _outcomes_without_transition(
     subject: Subject, kind: DocumentType, file: str, index: int, here: frozenset[str]
 ) -> Iterator[Finding]:
     for name, outcome in kind.steps[index].outcomes.items():
-        if not _after(kind, here, outcome.event):
+        if not after(kind, here, outcome.event):
             message = f"no transition {outcome.event} from {_listed(here)}"
             yield subject.at(file, ("steps", index, "outcomes", name), message)
-
-
-def _after(kind: DocumentType, here: frozenset[str], event: str) -> frozenset[str]:
-    """Where the document may be once the event is raised; no event moves nothing."""
-    if not event:
-        return here
-    return frozenset(move.to for move in kind.transitions if move.from_ in here and move.event == event)
-
-
-def _left(kind: DocumentType, step: Step, here: frozenset[str]) -> frozenset[str]:
-    """Where the document may be after the step."""
-    going_on = [outcome.event for outcome in step.outcomes.values() if outcome.then == "next"]
-    after: frozenset[str] = frozenset().union(*(_after(kind, here, event) for event in going_on))
-    return after or here
 
 
 def _listed(states: frozenset[str]) -> str:

@@ -130,6 +130,7 @@ def _(fact: CaseClosed, case: Case) -> Message:
         document_type=case.document.document_type,
         outcome=fact.outcome,
         closed_at=timestamp(fact.closed_at),
+        document_event=fact.document_event,
     )
 
 

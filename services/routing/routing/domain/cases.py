@@ -14,12 +14,14 @@ from packs.decisions import Plan
 from packs.model import Outcome, Step
 
 from .amendments import Amendment, Proposal, verdict
+from .branching import Said, must_lead_on, spoken, verdict_of
 from .facts import CaseClosed, CaseOpened, Fact, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
-from .tasks import SYSTEM, Decision, Signature, Task, check
+from .tasks import SYSTEM, Decision, Signature, Task, check, check_visit
 from .timers import Timer, start_timer
 
 COMPLETED = "completed"
+UNCONCERNED = "unconcerned"
 WITHDRAWN = "withdrawn"
 CANCELLED = "cancelled"
 NewId = Callable[[], str]
@@ -74,8 +76,14 @@ class Case:
         """The very rules it was opened under, last."""
         kind, amended = self.document.document_type, self.amendment
         if amended is None:
-            return rulebook.procedure(kind, self.document.facts, rulebook.rules(self.rules), self.channel)
+            plain = rulebook.procedure(kind, self.document.facts, rulebook.rules(self.rules), self.channel)
+            return replace(plain, visits=self.visits_due)
         return rulebook.procedure(kind, amended.facts, rulebook.rules(amended.rules), amended.channel, amended.steps)
+
+    @property
+    def visits_due(self) -> frozenset[str]:
+        """The rules whose agency must visit the goods, as was found when the case was opened."""
+        return frozenset(visit["rule"] for visit in self.explanation.get("visits", ()) if visit["due"])
 
     def facts_of(self, task: Task) -> Facts:
         """What the task is about; those that were asked before an amendment were asked about something else."""
@@ -95,7 +103,7 @@ def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: N
         rules=tuple(rule.id for rule in plan.rules),
         channel=plan.lane.channel,
         risk_score=plan.score,
-        explanation=_explanation(plan, rulebook.table.version),
+        explanation=_explanation(plan, rulebook, document),
         opened_at=now,
     )
     case, facts = _go_on(case, case.procedure(rulebook), now, new_id)
@@ -132,6 +140,8 @@ def decide(
         return case, []
     task.must_accept(decision.person)
     outcome = check(decision, procedure.step(task.step), procedure.reasons, task, asked)
+    check_visit(decision, outcome, task, is_due=task.rule in procedure.visits)
+    must_lead_on(outcome, procedure.target(outcome), case.tasks)
     signature = Signature(new_id(), decision, now)
     task, is_settled = task.sign(signature, asked)
     if not is_settled:
@@ -156,12 +166,14 @@ def ended_unheard(document: Submission, outcome: str, now: datetime, new_id: New
     return replace(case, state=CaseState.CLOSED, outcome=outcome, closed_at=now)
 
 
-def _go_on(case: Case, procedure: Procedure, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
-    """Opens the next step that concerns anybody; closes the case when none does."""
-    for step in procedure.steps_after(case.step):
-        assignments = procedure.assignments(step)
+def _go_on(case: Case, procedure: Procedure, now: datetime, new_id: NewId, target: str = "") -> tuple[Case, list[Fact]]:
+    """Opens the next step that concerns anybody, from `target` where one is named; closes the case when none does."""
+    for step in procedure.steps_from(target) if target else procedure.steps_after(case.step):
+        assignments = procedure.assignments(step, case.tasks)
         if assignments:
             return _enter(replace(case, step=step.key), step, assignments, procedure, now, new_id)
+    if not case.tasks and procedure.type.unconcerned:
+        return _close(case, UNCONCERNED, now, procedure.type.unconcerned)
     return _close(case, COMPLETED, now)
 
 
@@ -205,15 +217,27 @@ def _tacit(part: Assignment, procedure: Procedure, now: datetime, new_id: NewId)
 def conclude(
     case: Case, task: Task, outcome: Outcome, procedure: Procedure, now: datetime, new_id: NewId
 ) -> tuple[Case, list[Fact]]:
-    """The last of parallel tasks speaks for the step; one that closes speaks at once."""
+    """Of parallel tasks the heaviest outcome speaks for the step once all are decided; one that closes, at once."""
     case = case.with_task(task)
     if outcome.then == "close":
         case, facts = _close(case, task.outcome, now)
         return case, [TaskDecided(task, _event(case, outcome)), *facts]
     if case.is_waiting():
         return case, [TaskDecided(task, "")]
-    case, facts = _go_on(case, procedure, now, new_id)
+    said = spoken(procedure.step(task.step), case.tasks) or (task.outcome, outcome)
+    case, facts, outcome = _follow(case, said, procedure, now, new_id)
     return case, [TaskDecided(task, _event(case, outcome)), *facts]
+
+
+def _follow(
+    case: Case, said: Said, procedure: Procedure, now: datetime, new_id: NewId
+) -> tuple[Case, list[Fact], Outcome]:
+    """Where the step's word leads, and the outcome whose event the document then hears."""
+    key, outcome = said
+    if outcome.then == "finish":
+        key, outcome = verdict_of(procedure.steps, case.tasks, said)
+        return *_close(case, key, now), outcome
+    return *_go_on(case, procedure, now, new_id, outcome.leads_to), outcome
 
 
 def _event(case: Case, outcome: Outcome) -> str:
@@ -222,13 +246,15 @@ def _event(case: Case, outcome: Outcome) -> str:
     return verdict(outcome, is_closed=case.state is CaseState.CLOSED)
 
 
-def _close(case: Case, outcome: str, now: datetime) -> tuple[Case, list[Fact]]:
+def _close(case: Case, outcome: str, now: datetime, document_event: str = "") -> tuple[Case, list[Fact]]:
     tasks = tuple(task.cancel() if task.is_undecided else task for task in case.tasks)
     closed = replace(case, state=CaseState.CLOSED, outcome=outcome, closed_at=now, tasks=tasks)
-    return closed, [CaseClosed(outcome, now)]
+    return closed, [CaseClosed(outcome, now, document_event)]
 
 
-def _explanation(plan: Plan, version: str) -> dict[str, Any]:
+def _explanation(plan: Plan, rulebook: Rulebook, document: Submission) -> dict[str, Any]:
     weighed = {"factors": plan.factors, "lane": plan.lane, "draws": plan.draws, "four_eyes": plan.four_eyes}
+    if rulebook.type(document.document_type).has_visits:
+        weighed["visits"] = rulebook.table.visits(plan, document.facts)
     explained: dict[str, Any] = msgspec.to_builtins(weighed, str_keys=True)
-    return {"table_version": version, **explained}
+    return {"table_version": rulebook.table.version, **explained}

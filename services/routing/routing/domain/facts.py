@@ -43,6 +43,7 @@ class TaskDecided:
 class CaseClosed:
     outcome: str
     closed_at: datetime
+    document_event: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from kit.errors import Forbidden, NotFound
 from .asking import may_ask
 from .cases import Case
 from .procedure import Procedure
-from .tasks import Task
+from .tasks import Task, choices
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Officer:
 
     def choices(self, case: Case, task: Task, procedure: Procedure) -> tuple[str, ...]:
         """The outcomes this officer may choose now."""
-        return tuple(procedure.step(task.step).outcomes) if self._may_answer(case, task) else ()
+        return choices(procedure.step(task.step)) if self._may_answer(case, task) else ()
 
     def may_ask(self, case: Case, task: Task, procedure: Procedure) -> bool:
         """Who may decide may ask the operator first, once for the agency."""

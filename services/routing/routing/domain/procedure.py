@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,8 @@ from packs.calendar import AlwaysCalendar, WorkingCalendar
 from packs.decisions import DecisionTable
 from packs.model import DocumentType, Outcome, Pack, Reason, Rule, Step, Tacit
 
-from .tasks import Quantity
+from .branching import deciders
+from .tasks import Quantity, Task
 from .timers import Calendars, calendar_named
 
 Facts = Mapping[str, Any]
@@ -67,13 +68,20 @@ class Rulebook:
     ) -> Procedure:
         return Procedure(self.type(type_key), rules, facts, channel, self, amending)
 
+    def laboratory_of(self, agency: str) -> str:
+        known = self.pack.agencies.get(agency)
+        return known.laboratory or agency if known else agency
+
     def rules(self, ids: tuple[str, ...]) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.table.rules if rule.id in ids)
 
 
 @dataclass(frozen=True)
 class Procedure:
-    """A document type under the rules one document met. `amending` names the steps that an amendment calls for."""
+    """A document type under the rules one document met.
+
+    `amending` names the steps that an amendment calls for, `visits` the rules whose agencies must visit the goods.
+    """
 
     type: DocumentType
     rules: tuple[Rule, ...]
@@ -81,6 +89,7 @@ class Procedure:
     channel: str
     rulebook: Rulebook
     amending: tuple[str, ...] = ()
+    visits: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -102,10 +111,17 @@ class Procedure:
             raise Invalid("INVALID_DOCUMENT", f"{self.type.key} has no step {key!r}")
         return found
 
+    def target(self, outcome: Outcome) -> Step | None:
+        return self.step(outcome.leads_to) if outcome.leads_to else None
+
     def steps_after(self, key: str) -> tuple[Step, ...]:
         """All of them when there is none yet."""
         keys = [step.key for step in self.steps]
         return self.steps[keys.index(key) + 1 :] if key else self.steps
+
+    def steps_from(self, key: str) -> tuple[Step, ...]:
+        keys = [step.key for step in self.steps]
+        return self.steps[keys.index(key) :]
 
     def asked_quantity(self) -> Quantity | None:
         """What a decision may reduce: the quantity of the only line. Of several, nobody could say which gives way."""
@@ -114,7 +130,10 @@ class Procedure:
             return None
         return Quantity(Decimal(str(lines[0]["value"])), str(lines[0]["unit"]))
 
-    def assignments(self, step: Step) -> tuple[Assignment, ...]:
+    def assignments(self, step: Step, tasks: Sequence[Task] = ()) -> tuple[Assignment, ...]:
+        """Whom the step asks; `tasks` are those of the case so far."""
+        if step.agency.decided:
+            return tuple(self._by_decision(step, agency, rule) for agency, rule in self._deciders(step, tasks).items())
         if step.agency.rules is not None:
             staged = (rule for rule in self.rules if rule.stage == step.agency.rules and rule.agency)
             return tuple(self._by_rule(step, rule) for rule in staged)
@@ -154,6 +173,18 @@ class Procedure:
             tacit=self._tacit(step, signatures),
         )
 
+    def _deciders(self, step: Step, tasks: Sequence[Task]) -> dict[str, str]:
+        """The agencies, each with the rule it was first asked by."""
+        found = deciders(step.agency, tasks)
+        if not step.agency.laboratory:
+            return {task.agency: task.rule for task in found}
+        return {self.rulebook.laboratory_of(task.agency): task.rule for task in found}
+
+    def _by_decision(self, step: Step, agency: str, rule: str) -> Assignment:
+        signatures = 2 if step.mode == "four_eyes" else 1
+        tacit = self._tacit(step, signatures)
+        return Assignment(step, agency, rule, step.mode, step.sla_seconds, step.calendar, signatures, False, tacit)
+
     def _by_type(self, step: Step, agency: str) -> Assignment:
         """A registration rule for the same agency is the reason of the step, and may add eyes to it."""
         rule = next((rule for rule in self.rules if rule.stage == "registration" and rule.agency == agency), None)
@@ -192,15 +223,15 @@ class Procedure:
 
     def _decides_itself(self, rule: Rule) -> bool:
         """Never on the red channel: there, somebody looks."""
-        if self.channel == "red":
+        if self.channel == "red" or rule.id in self.visits:
             return False
         always = rule.mode == "automatic" and rule.automatic is None
         return always or self.rulebook.table.is_automatic(rule, self.facts)
 
 
 def automatic_outcome(step: Step) -> tuple[str, Outcome]:
-    """The first that lets the case go on."""
-    return next((key, outcome) for key, outcome in step.outcomes.items() if outcome.then == "next")
+    """The first that lets the case go on, or ends it well."""
+    return next((key, outcome) for key, outcome in step.outcomes.items() if outcome.then != "close")
 
 
 def _mode(rule: Rule, signatures: int) -> str:

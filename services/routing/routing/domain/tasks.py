@@ -212,12 +212,24 @@ class Task:
 def check(decision: Decision, step: Step, reasons: Mapping[str, Reason], task: Task, asked: Quantity | None) -> Outcome:
     """The outcome chosen, when the step allows it as it was given."""
     outcome = step.outcomes.get(decision.outcome)
-    if outcome is None:
-        _refuse("/outcome", "UNKNOWN_OUTCOME", f"one of: {', '.join(step.outcomes)}")
+    if outcome is None or outcome.by == "system":
+        _refuse("/outcome", "UNKNOWN_OUTCOME", f"one of: {', '.join(choices(step))}")
     _check_reason(decision, outcome, reasons, task)
     if decision.quantity is not None:
         _check_reduction(decision.quantity, outcome, asked)
     return outcome
+
+
+def choices(step: Step) -> tuple[str, ...]:
+    """What an officer may say."""
+    return tuple(key for key, outcome in step.outcomes.items() if outcome.by == "officer")
+
+
+def check_visit(decision: Decision, outcome: Outcome, task: Task, *, is_due: bool) -> None:
+    """The rules ask for a visit: whoever does without it says why."""
+    said = decision.reason_code or any(old.decision.outcome == decision.outcome for old in task.live_signatures)
+    if is_due and outcome.waives_visit and not said:
+        _refuse("/reason_code", "REASON_REQUIRED", "a visit is due: doing without it takes a reason")
 
 
 def _check_reason(decision: Decision, outcome: Outcome, reasons: Mapping[str, Reason], task: Task) -> None:

@@ -260,11 +260,14 @@ class CaseClosed(_message.Message):
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     CLOSED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     document_id: _builtins.str
     reference: _builtins.str
     document_type: _builtins.str
     outcome: _builtins.str
+    document_event: _builtins.str
+    """The transition of a document that no agency had to be asked about; empty otherwise."""
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -276,10 +279,11 @@ class CaseClosed(_message.Message):
         document_type: _builtins.str = ...,
         outcome: _builtins.str = ...,
         closed_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "closed_at", b"closed_at", "document_id", b"document_id", "document_type", b"document_type", "outcome", b"outcome", "reference", b"reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "closed_at", b"closed_at", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "outcome", b"outcome", "reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
