@@ -19,15 +19,19 @@ from portolan_cli.embedded.postgres import PostgresFailed
 from portolan_cli.embedded.server_user import NoServerUser
 from portolan_cli.embedded.service import ServiceFailed
 from portolan_cli.embedded.supervisor import PortTaken
+from portolan_cli.generation import MixError
 from portolan_cli.golden import CaseError, coverage, load_moves
 from portolan_cli.golden import load_all as golden_cases
 from portolan_cli.golden import play as play_case
+from portolan_cli.reference import report as reference_report
+from portolan_cli.reference.book import Book
+from portolan_cli.reference.run import run as run_reference
 from portolan_cli.seeding.plan import SeedError
 
 # What a person can do something about: said in one sentence, without a stack trace.
 EXPECTED = (
     *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning, country.OtherCountry),
-    *(PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
+    *(MixError, PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
 )
 FAILED = 1
 
@@ -88,6 +92,28 @@ def demo(
     if as_json:
         say_json([show.play_as_json(result) for result in results])
     if not results or not all(result.is_golden for result in results):
+        raise typer.Exit(FAILED)
+
+
+@app.command("reference-run")
+def reference_run(
+    documents: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many are generated")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same documents")] = 7,
+    home: Home = None,
+    pack: Pack = None,
+    base_url: BaseUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send generated documents through what runs here; fails when one ends otherwise than a plain model says."""
+    folder, found = places.pack(pack), places.home(home)
+    book, known = Book(folder), desk.demo(found, base_url)
+    desk.greet(known.base_url)
+    report = run_reference(known.base_url, found, folder, documents=documents, seed=seed)
+    if as_json:
+        say_json(reference_report.as_json(report, book))
+    else:
+        reference_report.show(Console(), report, book)
+    if report.failures:
         raise typer.Exit(FAILED)
 
 

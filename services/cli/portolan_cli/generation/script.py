@@ -1,0 +1,85 @@
+"""What people will do with one document: drawn beforehand, so that a model can say where it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portolan_cli.generation.chance import Chance
+from portolan_cli.generation.mix import Mix
+
+LEAST_LIKELY = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An officer's. `reduced_to`: a share of what was asked; `disputed`: what a colleague says first."""
+
+    outcome: str
+    reason_code: str = ""
+    reduced_to: float = 0.0
+    disputed: str = ""
+
+
+@dataclass(frozen=True)
+class Imputing:
+    """`parts` are shares of each line; `too_much` is tried first, `given_back` names a part to cancel at the end."""
+
+    parts: tuple[float, ...]
+    too_much: bool
+    given_back: int
+
+
+@dataclass(frozen=True)
+class Script:
+    """`ends`: 'cancel', 'withdraw' or nothing, when `ends_after` of the steps are decided."""
+
+    chance: Chance
+    mix: Mix
+    reasons: Mapping[str, Sequence[str]]
+    duplicate: bool
+    asks: bool
+    ends: str
+    ends_after: int
+    amends: str
+    imputing: Imputing
+
+    def answer(self, step: Mapping[str, Any], agency: str) -> Answer:
+        """Of one agency in one step, whenever it is asked."""
+        drawn = self.chance.of("answer", step["key"], agency)
+        outcomes: Mapping[str, Mapping[str, Any]] = step["outcomes"]
+        weights = self._weights(step["key"], outcomes)
+        outcome = drawn.weighed(weights)
+        others = [name for name in outcomes if name != outcome]
+        disputed = drawn.among(others) if others and drawn.happens(self.mix.disagreement) else ""
+        reduces = outcomes[outcome].get("may_reduce") and drawn.happens(self.mix.reduced)
+        return Answer(
+            outcome=outcome,
+            reason_code=self.reason(outcome, outcomes, drawn),
+            reduced_to=round(drawn.between(0.3, 0.9), 2) if reduces else 0.0,
+            disputed=disputed,
+        )
+
+    def reason(self, outcome: str, outcomes: Mapping[str, Mapping[str, Any]], chance: Chance | None = None) -> str:
+        fitting = [code for code, named in self.reasons.items() if outcome in named]
+        if not outcomes[outcome].get("needs_reason") or not fitting:
+            return ""
+        return (chance or self.chance.of("reason", outcome)).among(fitting)
+
+    def _weights(self, step: str, outcomes: Mapping[str, Any]) -> dict[str, float]:
+        named = self.mix.answers.get(step, {})
+        least = min(named.values(), default=LEAST_LIKELY)
+        return {outcome: named.get(outcome, least) for outcome in outcomes}
+
+
+def imputing(chance: Chance, mix: Mix) -> Imputing:
+    of = mix.imputing
+    if chance.happens(of.nothing):
+        return Imputing((), False, 0)
+    count = chance.whole(2, 4) if chance.happens(of.parts / (1 - of.nothing)) else 1
+    parts = tuple(round(1 / count, 3) for _ in range(count - 1))
+    last = 1 - sum(parts)
+    last = last * chance.between(0.2, 0.8) if chance.happens(of.incomplete) else last
+    given_back = chance.whole(1, count) if chance.happens(of.given_back) else 0
+    return Imputing((*parts, round(last, 3)), chance.happens(of.too_much), given_back)

@@ -1,0 +1,230 @@
+"""The reference run: generated documents through the window's public door, each held against the plain model."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import packs
+from packs import Pack
+
+from portolan_cli import generation
+from portolan_cli.client import Portolan
+from portolan_cli.generation import Generated, Generator
+from portolan_cli.reference import compare, course, effects
+from portolan_cli.reference.board import Board
+from portolan_cli.reference.book import Book, many
+from portolan_cli.reference.cast import Cast, gather
+from portolan_cli.reference.judge import Filed, judge
+from portolan_cli.reference.life import Impossible, Life, begin
+from portolan_cli.reference.players import Player, Stage, WentOtherwise, submit
+from portolan_cli.reference.wire import NoAnswer, Wire
+
+AT_ONCE = 64
+CONNECTIONS_MAX = 48
+PATIENCE_S = 60.0
+NOTICES_EVERY = 5
+RUN_ID_BYTES = 4
+DIFFERENCES_SHOWN_MAX = 5
+
+
+@dataclass
+class Tally:
+    """What the run met."""
+
+    documents: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    moves: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    violations: Counter[str] = field(default_factory=Counter)
+    acts: Counter[str] = field(default_factory=Counter)
+    charged_minor: int = 0
+    notices: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    document: Generated
+    id: str
+    differences: tuple[str, ...]
+
+
+@dataclass
+class Report:
+    seed: int
+    tally: Tally = field(default_factory=Tally)
+    failures: list[Failure] = field(default_factory=list)
+    took_s: float = 0.0
+    calls: int = 0
+
+    def unmet_rules(self, book: Book) -> list[str]:
+        return [rule["id"] for rule in book.rules if not self.tally.rules[rule["id"]]]
+
+    def unmet_moves(self, book: Book) -> list[str]:
+        return [
+            f"{key}: {origin} {move['event']} {move['to']}"
+            for key, kind in book.types.items()
+            for move in kind["transitions"]
+            for origin in many(move["from"])
+            if not self.tally.moves[key, origin, move["event"], move["to"]]
+        ]
+
+
+Watch = Callable[[Report], None]
+
+
+@dataclass
+class Run:
+    stage: Stage
+    book: Book
+    report: Report
+
+    async def all(self, documents: Iterator[Generated], watch: Watch) -> None:
+        """AT_ONCE of them live at the same time."""
+
+        async def work() -> None:
+            for document in documents:
+                await self._one(document)
+                watch(self.report)
+
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+
+    async def _one(self, document: Generated) -> None:
+        self.report.tally.documents[document.type] += 1
+        self.report.tally.faults[document.fault or "none"] += 1
+        document_id, differences = "", list[str]()
+        try:
+            reply = await submit(self.stage, document)
+            document_id = reply.content.get("id", "") if reply.status == 201 else ""
+            filed = self._filed(document, document_id)
+            verdict = judge(self.book, filed)
+            seen = {(one["pointer"], one["code"]) for one in reply.content.get("errors", ())}
+            self.report.tally.violations.update(code for _, code in seen)
+            self.report.tally.rules.update(code for place, code in verdict.violations if place == "/type")
+            if verdict.violations or reply.status != 201:
+                differences = _verdict_differs(verdict.violations, seen, reply.status, reply.content)
+            else:
+                differences = await self._life(document, begin(self.book, filed, document.script))
+        except (WentOtherwise, Impossible, NoAnswer) as error:
+            differences = [str(error)]
+        if differences:
+            self.report.failures.append(Failure(document, document_id, tuple(differences)))
+
+    async def _life(self, document: Generated, life: Life) -> list[str]:
+        player = Player(self.stage, document, life.filed.document_id)
+        course.run(life)
+        found: list[str] = []
+        if document.script.duplicate:
+            found += await self._again(document, player.id)
+        for act in life.acts:
+            self.report.tally.acts[act.kind] += 1
+            await player.play(act)
+        found += await compare.ending(player, life)
+        found += await self._effects(player, life)
+        self._count(document, life)
+        return found
+
+    async def _again(self, document: Generated, document_id: str) -> list[str]:
+        self.report.tally.repeated += 1
+        reply = await submit(self.stage, document)
+        is_same = reply.status in (200, 201) and reply.content.get("id") == document_id
+        return [] if is_same else [f"the same submission again: {reply.status} {reply.content}"]
+
+    async def _effects(self, player: Player, life: Life) -> list[str]:
+        charged = effects.charges(self.book, life)
+        self.report.tally.charged_minor += sum(amount for _, amount in charged)
+        found = await _eventually(player, lambda: self._charges_differ(player, charged))
+        if player.document.number % NOTICES_EVERY == 0:
+            self.report.tally.notices += 1
+            told = effects.notices(self.book, life, charged, self.stage.cast.organisations)
+            found += await _eventually(player, lambda: self._notices_differ(player, life, told))
+        return found
+
+    async def _charges_differ(self, player: Player, charged: effects.Charges) -> list[str]:
+        return compare.counted("charge", Counter(charged), Counter(await compare.charges(player)))
+
+    async def _notices_differ(self, player: Player, life: Life, told: Counter[tuple[str, str]]) -> list[str]:
+        return compare.counted("notice", told, await compare.notices(player, life))
+
+    def _filed(self, document: Generated, document_id: str) -> Filed:
+        return Filed(
+            type=document.type,
+            body=document.body,
+            owner_id=self.stage.cast.traders[document.owner.key].organisation_id,
+            owner_attributes=document.owner.attributes,
+            owner_billing_mode=document.owner.billing_mode,
+            submitter_id=self.stage.cast.traders[document.submitter.key].organisation_id,
+            day=self.stage.today,
+            document_id=document_id,
+        )
+
+    def _count(self, document: Generated, life: Life) -> None:
+        tally = self.report.tally
+        tally.states[document.type, life.state] += 1
+        tally.rules.update(life.reading.ids)
+        tally.moves.update((document.type, *move) for move in life.moves)
+
+
+async def _eventually(player: Player, look: Callable[[], object]) -> list[str]:
+    limit = time.monotonic() + player.stage.patience_s
+    while True:
+        found: list[str] = await look()  # type: ignore[misc]
+        if not found or time.monotonic() > limit:
+            return found
+        await asyncio.sleep(0.3)
+
+
+def _verdict_differs(
+    wanted: frozenset[tuple[str, str]], seen: set[tuple[str, str]], status: int, content: object
+) -> list[str]:
+    if status == 201 or not wanted:
+        return [f"answered {status} {content}, violations should be {sorted(wanted)}"]
+    return [] if wanted == seen else [f"violations {sorted(seen)} instead of {sorted(wanted)}"]
+
+
+def run(base_url: str, home: Path, folder: Path, *, documents: int, seed: int, watch: Watch = lambda _: None) -> Report:
+    """Against what runs at `base_url` on this home."""
+    pack, mix = packs.read(folder), generation.load(folder)
+    companies = generation.companies(pack, mix)
+    began = time.monotonic()
+    report = Report(seed)
+    with Portolan(base_url) as portolan:
+        cast = gather(portolan, home, pack, companies, "reference")
+        generator = Generator(pack, mix, companies, seed, _today(pack))
+        asyncio.run(_all(portolan, cast, pack, Book(folder), generator.documents(documents), report, watch))
+    report.took_s = time.monotonic() - began
+    return report
+
+
+async def _all(
+    portolan: Portolan,
+    cast: Cast,
+    pack: Pack,
+    book: Book,
+    documents: Iterator[Generated],
+    report: Report,
+    watch: Watch,
+) -> None:
+    wire = Wire(portolan, CONNECTIONS_MAX)
+    customs = next(agency.code for agency in pack.agencies.values() if agency.kind == "customs")
+    board = Board(wire, cast.officers, PATIENCE_S)
+    run_id = secrets.token_hex(RUN_ID_BYTES)
+    stage = Stage(wire, board, cast, customs, run_id, _today(pack).isoformat(), PATIENCE_S)
+    try:
+        await Run(stage, book, report).all(documents, watch)
+    finally:
+        report.calls = wire.calls
+        await wire.close()
+
+
+def _today(pack: Pack) -> date:
+    return datetime.now(ZoneInfo(pack.timezone)).date()
