@@ -28,6 +28,7 @@ DOCUMENT_TYPE = {
     },
     "states": [{"key": "REGISTERED", "labels": {}, "kind": "open"}],
     "transitions": [],
+    "fields": [],
 }
 
 

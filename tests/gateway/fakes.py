@@ -356,7 +356,10 @@ class FakeNotifications(notifications_pb2_grpc.NotificationsServiceServicer):
 
     async def PutNotificationPreferences(self, request: Any, context: Any) -> Any:
         shown = notifications_pb2.NotificationPreferences(
-            quiet_begins=request.quiet_begins, quiet_ends=request.quiet_ends, timezone="UTC"
+            quiet_begins=request.quiet_begins,
+            quiet_ends=request.quiet_ends,
+            digest_at=request.digest_at,
+            timezone="UTC",
         )
         return notifications_pb2.PutNotificationPreferencesResponse(preferences=shown)
 

@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "grant_mandate": {"agent_organisation_id": "o", "powers": ["file"], "valid_to": "2027-01-01T00:00:00Z"},
     "put_notification_preferences": {
         **{"muted": [{"rule": "N1", "channel": "email"}], "quiet_hours": {"begins": "22:00", "ends": "06:30"}},
+        "digest_at": ["09:00", "16:00"],
     },
     "create_webhook_endpoint": {"url": "https://a.example/hook", "event_types": ["document.submitted"]},
 }

@@ -77,6 +77,7 @@ TEMPLATES = {
     "refused": ("{{ reference }}", "{{ agency_label }}: {{ reason_label }}"),
     "imputed": ("{{ quantity }}", "{{ declaration }} {{ remaining }}"),
     "stopped": ("{{ url }}", "{{ url }}"),
+    "digest": ("{{ count }} notices", "{{ items }}"),
 }
 
 
@@ -109,6 +110,7 @@ def a_pack(*rules: NotificationRule, version: str = "1", templates: Mapping[str,
             )
         },
         notification_rules=rules or RULES,
+        digest="digest" if "digest" in templates else None,
         templates={
             name: Template(
                 subject=dict.fromkeys(("fr", "ar", "en"), subject), body=dict.fromkeys(("fr", "ar", "en"), body)

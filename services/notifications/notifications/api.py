@@ -67,7 +67,9 @@ class NotificationsApi(notifications_pb2_grpc.NotificationsServiceServicer):
         self, request: pb.PutNotificationPreferencesRequest, _: Any
     ) -> pb.PutNotificationPreferencesResponse:
         muted = [(one.rule, one.channel) for one in request.muted]
-        written = await self._preferences.write(auth.caller(), muted, request.quiet_begins, request.quiet_ends)
+        written = await self._preferences.write(
+            auth.caller(), muted, request.quiet_begins, request.quiet_ends, request.digest_at
+        )
         return pb.PutNotificationPreferencesResponse(preferences=_preferences(written))
 
     async def CreateWebhookEndpoint(
@@ -150,6 +152,7 @@ def _preferences(choice: Choice) -> pb.NotificationPreferences:
         quiet_begins=quiet.begins.isoformat("minutes") if quiet else "",
         quiet_ends=quiet.ends.isoformat("minutes") if quiet else "",
         timezone=choice.pack.timezone,
+        digest_at=[at.isoformat("minutes") for at in preferred.digest_at],
     )
 
 

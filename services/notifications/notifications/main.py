@@ -86,7 +86,9 @@ def _consumer(settings: Settings, db: Database) -> Loop:
 
 def _sender(settings: Settings, db: Database) -> Loop:
     async def send(stop: asyncio.Event) -> None:
-        await actions.Sender(db, mailer(settings)).run(stop)
+        await asyncio.gather(
+            actions.Sender(db, mailer(settings)).run(stop), actions.Gatherer(db, actions.RuleDesk()).run(stop)
+        )
 
     return send
 

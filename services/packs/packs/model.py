@@ -204,6 +204,8 @@ class Pack(Value, frozen=True, kw_only=True):
     tariff: tuple[TariffVersion, ...] = ()
     rates: tuple[Rate, ...] = ()
     notification_rules: tuple[NotificationRule, ...] = ()
+    # The template of a letter that gathers others; without it nobody can ask for digests.
+    digest: str | None = None
     templates: dict[str, Template] = {}
     lists: dict[str, CodeList] = {}
     reasons: dict[str, Reason] = {}

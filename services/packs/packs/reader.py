@@ -81,7 +81,7 @@ class Folder:
             "risk": self._part("risk.yaml", _whole(Risk), optional=True) or Risk(),
             "tariff": self._part("tariff.yaml", _list_under("versions", TariffVersion), optional=True) or (),
             "rates": self._part("rates.yaml", _list_under("rates", Rate), optional=True) or (),
-            "notification_rules": self._notification_rules() or (),
+            **self._notifications(),
             "templates": dict(self._named("templates", _whole(Template))),
             "lists": dict(self._named("lists", _code_list)),
             "reasons": self._part("reasons.yaml", _keyed_list(Reason, "code"), optional=True) or {},
@@ -107,8 +107,8 @@ class Folder:
             self.findings.extend(error.findings)
             return None
 
-    def _notification_rules(self) -> tuple[NotificationRule, ...] | None:
-        return self._part("notifications.yaml", _list_under("rules", NotificationRule), optional=True)
+    def _notifications(self) -> dict[str, Any]:
+        return self._part("notifications.yaml", _notifications, optional=True) or {}
 
     def _named(self, folder: str, make: Callable[[Source], Part]) -> Iterator[tuple[str, Part]]:
         for file in sorted((self.root / folder).glob("*.yaml")):
@@ -159,6 +159,16 @@ def _only(source: Source, keys: set[str]) -> None:
     unknown = [key for key in mapping(source) if key not in keys]
     if unknown:
         raise PackError([source.finding((key,), f"unknown field `{key}`") for key in unknown])
+
+
+def _notifications(source: Source) -> dict[str, Any]:
+    if isinstance(source.value, list):
+        return {"notification_rules": decode_each(source, source.value, NotificationRule)}
+    _only(source, {"rules", "digest"})
+    raw = mapping(source)
+    rules = decode_each(source, raw.get("rules"), NotificationRule, ("rules",))
+    digest = raw.get("digest")
+    return {"notification_rules": rules, "digest": decode(source, digest, str, ("digest",)) if digest else None}
 
 
 def _routing(source: Source) -> Routing:

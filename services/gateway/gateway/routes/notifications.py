@@ -43,6 +43,7 @@ async def put_notification_preferences(call: Call, body: NewPreferences) -> Resp
         muted=[notifications_pb2.MutedRule(rule=one.rule, channel=one.channel) for one in body.muted],
         quiet_begins=body.quiet_hours.begins if body.quiet_hours else "",
         quiet_ends=body.quiet_hours.ends if body.quiet_hours else "",
+        digest_at=body.digest_at,
     )
     reply = await call.ask(call.up.notifications.PutNotificationPreferences, request)
     return answered(preferences(reply.preferences))

@@ -71,6 +71,7 @@ class PreferenceRule(msgspec.Struct, kw_only=True):
 class Preferences(msgspec.Struct, kw_only=True):
     rules: list[PreferenceRule]
     quiet_hours: QuietHours | None
+    digest_at: list[ClockTime]
     timezone: str
 
 
@@ -84,11 +85,18 @@ class NewPreferences(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     muted: Annotated[list[MutedRule], msgspec.Meta(max_length=200)]
     quiet_hours: QuietHours | None = None
+    # Letters of rules that are not mandatory come together at these times; none: each at once.
+    digest_at: Annotated[list[ClockTime], msgspec.Meta(max_length=6)] = []
 
 
 def preferences(given: notifications_pb2.NotificationPreferences) -> Preferences:
     quiet = QuietHours(begins=given.quiet_begins, ends=given.quiet_ends) if given.quiet_begins else None
-    return Preferences(rules=[_rule(one) for one in given.rules], quiet_hours=quiet, timezone=given.timezone)
+    return Preferences(
+        rules=[_rule(one) for one in given.rules],
+        quiet_hours=quiet,
+        digest_at=list(given.digest_at),
+        timezone=given.timezone,
+    )
 
 
 def _rule(given: notifications_pb2.PreferenceRule) -> PreferenceRule:

@@ -68,6 +68,7 @@ def _our_part(pack: Pack) -> Pack:
 def refuse_unusable(pack: Pack) -> None:
     """Raises Invalid, naming each rule that no event could follow or no language could say."""
     wrong = [violation for rule in pack.notification_rules for violation in _faults(pack, rule)]
+    wrong += _digest_faults(pack)
     if wrong:
         raise Invalid("PACK_UNUSABLE", "; ".join(violation.message for violation in wrong), violations=wrong)
 
@@ -81,6 +82,17 @@ def _faults(pack: Pack, rule: NotificationRule) -> Iterable[Violation]:
     if not CHANNELS.issuperset(rule.channels):
         return [_fault(rule, f"no such channel among {list(rule.channels)}")]
     return _unwritable(pack, rule, Said("", rule.event, fields(kind())))
+
+
+def _digest_faults(pack: Pack) -> list[Violation]:
+    if pack.digest is None:
+        return []
+    try:
+        for language in pack.languages:
+            wording.digest(pack, language, [""])
+    except (KeyError, jinja2.TemplateError) as error:
+        return [Violation("/notifications/digest", "PACK_UNUSABLE", f"digest: {error}")]
+    return []
 
 
 def _unwritable(pack: Pack, rule: NotificationRule, said: Said) -> Iterable[Violation]:

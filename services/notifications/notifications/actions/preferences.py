@@ -38,10 +38,17 @@ class PreferenceDesk:
             found = await store.of(connection, [caller.person])
         return Choice(pack, found.get(caller.person, INDIFFERENT))
 
-    async def write(self, caller: Principal, muted: Sequence[tuple[str, str]], begins: str, ends: str) -> Choice:
+    async def write(
+        self,
+        caller: Principal,
+        muted: Sequence[tuple[str, str]],
+        begins: str,
+        ends: str,
+        digest_at: Sequence[str] = (),
+    ) -> Choice:
         """All of them at once. Raises Invalid."""
         pack = await self._pack()
-        preferences = chosen(pack, muted, begins, ends)
+        preferences = chosen(pack, muted, begins, ends, digest_at)
         async with self._db.transaction() as tx:
             await store.save(tx, caller.person, caller.organisation_id, preferences, clock.now())
         return Choice(pack, preferences)

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 IN_APP = "in_app"
 EMAIL = "email"
-PENDING, SENT, FAILED = "PENDING", "SENT", "FAILED"
+PENDING, SENT, FAILED, GATHERED = "PENDING", "SENT", "FAILED", "GATHERED"
+DIGEST = "DIGEST"
+DIGEST_LETTERS_MAX = 100
 
 RETRY_AFTER_S = (5, 60, 300, 1_800, 7_200, 36_000)
 SEND_ATTEMPTS_MAX = len(RETRY_AFTER_S) + 1
@@ -48,6 +50,8 @@ class Delivery:
     read_at: datetime | None = None
     # When it may go; at once when unset.
     due_at: datetime | None = None
+    # Not sent by itself, but inside a digest.
+    gathered: bool = False
 
 
 class MailTrouble(Exception):

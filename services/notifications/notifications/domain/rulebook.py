@@ -110,5 +110,6 @@ def _delivery(
         state=PENDING if channel == EMAIL else SENT,
         attempts=0,
         created_at=now,
-        due_at=wish.earliest(now, ZoneInfo(pack.timezone)),
+        due_at=wish.due(rule, now, ZoneInfo(pack.timezone)),
+        gathered=channel == EMAIL and wish.gathers(rule),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -20,6 +20,7 @@ from notifications.domain.facts import Document, Said
 
 TITLE_CHARACTERS_MAX = 200
 BODY_CHARACTERS_MAX = 4_000
+DIGEST_CHARACTERS_MAX = 30_000
 TEMPLATES_KEPT_MAX = 1_000
 
 # Plain text for a feed and for text/plain mail: nothing to escape, and escaping would spoil it.
@@ -37,6 +38,15 @@ def write(pack: Pack, template: str, language: str, said: Said, document: Docume
     title = _compiled(pack.label(texts.subject, language)).render(words)
     body = _compiled(pack.label(texts.body, language)).render(words)
     return " ".join(title.split())[:TITLE_CHARACTERS_MAX], body.strip()[:BODY_CHARACTERS_MAX]
+
+
+def digest(pack: Pack, language: str, titles: Sequence[str]) -> tuple[str, str]:
+    """Title and body of the letter that gathers these. Raises jinja2.TemplateError, KeyError when the pack has none."""
+    texts = pack.templates[pack.digest or ""]
+    words = {"count": str(len(titles)), "items": "\n".join(f"- {title}" for title in titles)}
+    title = _compiled(pack.label(texts.subject, language)).render(words)
+    body = _compiled(pack.label(texts.body, language)).render(words)
+    return " ".join(title.split())[:TITLE_CHARACTERS_MAX], body.strip()[:DIGEST_CHARACTERS_MAX]
 
 
 @lru_cache(maxsize=TEMPLATES_KEPT_MAX)

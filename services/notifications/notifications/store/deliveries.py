@@ -12,7 +12,7 @@ from notifications.domain.deliveries import Delivery
 
 COLUMNS = """
     id, event_id::text, rule, recipient_id, organisation_id, channel, language, address, title, body,
-    document_id, reference, state, attempts, created_at, read_at, due_at
+    document_id, reference, state, attempts, created_at, read_at, due_at, gathered
 """
 
 
@@ -22,15 +22,16 @@ async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
         """
         insert into deliveries (
             id, event_id, rule, recipient_id, organisation_id, channel, language, address, title, body,
-            document_id, reference, state, due_at, created_at, sent_at
+            document_id, reference, state, due_at, created_at, gathered, sent_at
         )
         select *, case state when 'SENT' then created_at end
         from unnest(
             %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[]
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+            %s::boolean[]
         ) as new (
             id, event_id, rule, recipient_id, organisation_id, channel, language, address, title, body,
-            document_id, reference, state, due_at, created_at
+            document_id, reference, state, due_at, created_at, gathered
         )
         on conflict on constraint one_delivery_each do nothing
         """,
@@ -43,7 +44,7 @@ def _arrays(deliveries: Sequence[Delivery]) -> list[list[object]]:
         (
             *(one.id, one.event_id, one.rule, one.recipient_id, one.organisation_id, one.channel, one.language),
             *(one.address, one.title, one.body, one.document_id, one.reference, one.state),
-            *(one.due_at or one.created_at, one.created_at),
+            *(one.due_at or one.created_at, one.created_at, one.gathered),
         )
         for one in deliveries
     ]
@@ -58,7 +59,7 @@ async def claim(tx: Tx, now: datetime, lease_until: datetime, most: int) -> list
         set due_at = %s, attempts = attempts + 1
         where id in (
             select id from deliveries
-            where state = 'PENDING' and due_at <= %s
+            where state = 'PENDING' and not gathered and due_at <= %s
             order by due_at
             limit %s
             for update skip locked
@@ -68,6 +69,39 @@ async def claim(tx: Tx, now: datetime, lease_until: datetime, most: int) -> list
         [lease_until, now, most],
     )
     return await cursor.fetchall()
+
+
+async def due_together(tx: Tx, now: datetime, most: int) -> list[Delivery]:
+    """Letters of one person whose digest is due, oldest first, held until the transaction ends."""
+    cursor = await tx.cursor(row_factory=class_row(Delivery)).execute(
+        f"""
+        with next as (
+            select recipient_id from deliveries
+            where state = 'PENDING' and gathered and due_at <= %(now)s
+            order by due_at
+            limit 1
+            for update skip locked
+        )
+        select {COLUMNS} from deliveries
+        where state = 'PENDING' and gathered and due_at <= %(now)s
+        and recipient_id = (select recipient_id from next)
+        order by id
+        limit %(most)s
+        for update skip locked
+        """,  # noqa: S608
+        {"now": now, "most": most},
+    )
+    return await cursor.fetchall()
+
+
+async def put_into(tx: Tx, digest_id: str, ids: Sequence[str]) -> None:
+    await tx.execute(
+        "update deliveries set state = 'GATHERED', digest_id = %s where id = any(%s)", [digest_id, list(ids)]
+    )
+
+
+async def send_each(tx: Tx, ids: Sequence[str]) -> None:
+    await tx.execute("update deliveries set gathered = false where id = any(%s)", [list(ids)])
 
 
 async def mark_sent(tx: Tx, ids: Sequence[str], now: datetime) -> None:

@@ -26,6 +26,8 @@ VARIABLES = frozenset(
         "url",
     }
 )
+# What a letter that gathers others may say of them.
+DIGEST_VARIABLES = frozenset({"count", "items"})
 _ENVIRONMENT = SandboxedEnvironment(autoescape=True)
 
 
@@ -41,7 +43,7 @@ def texts_parse(subject: Subject) -> Iterator[Finding]:
 def variables_are_known(subject: Subject) -> Iterator[Finding]:
     for file, part, texts in _texts(subject):
         for language, text in texts.items():
-            for name in sorted(_variables(text) - VARIABLES):
+            for name in sorted(_variables(text) - _known(subject, file)):
                 yield subject.at(file, (part, language), f"unknown variable {name}")
 
 
@@ -52,6 +54,16 @@ def languages_agree_on_variables(subject: Subject) -> Iterator[Finding]:
         for language, names in used.items():
             for name in sorted(everything - names):
                 yield subject.at(file, (part, language), f"{name} is used in another language, not in {language}")
+
+
+def digest_has_its_template(subject: Subject) -> Iterator[Finding]:
+    digest = subject.pack.digest
+    if digest is not None and digest not in subject.pack.templates:
+        yield subject.at("notifications.yaml", ("digest",), f"unknown template {digest}")
+
+
+def _known(subject: Subject, file: str) -> frozenset[str]:
+    return DIGEST_VARIABLES if file == f"templates/{subject.pack.digest}.yaml" else VARIABLES
 
 
 def _texts(subject: Subject) -> Iterator[tuple[str, str, Labels]]:
@@ -71,4 +83,4 @@ def _variables(text: str) -> frozenset[str]:
         return frozenset()
 
 
-RULES = (texts_parse, variables_are_known, languages_agree_on_variables)
+RULES = (texts_parse, variables_are_known, languages_agree_on_variables, digest_has_its_template)

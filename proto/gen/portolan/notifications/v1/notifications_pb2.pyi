@@ -797,12 +797,17 @@ class NotificationPreferences(_message.Message):
     QUIET_BEGINS_FIELD_NUMBER: _builtins.int
     QUIET_ENDS_FIELD_NUMBER: _builtins.int
     TIMEZONE_FIELD_NUMBER: _builtins.int
+    DIGEST_AT_FIELD_NUMBER: _builtins.int
     quiet_begins: _builtins.str
     """HH:MM in the timezone; both empty for none."""
     quiet_ends: _builtins.str
     timezone: _builtins.str
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreferenceRule]: ...
+    @_builtins.property
+    def digest_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """HH:MM in the timezone, in order; empty for every letter by itself."""
+
     def __init__(
         self,
         *,
@@ -810,10 +815,11 @@ class NotificationPreferences(_message.Message):
         quiet_begins: _builtins.str = ...,
         quiet_ends: _builtins.str = ...,
         timezone: _builtins.str = ...,
+        digest_at: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quiet_begins", b"quiet_begins", "quiet_ends", b"quiet_ends", "rules", b"rules", "timezone", b"timezone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest_at", b"digest_at", "quiet_begins", b"quiet_begins", "quiet_ends", b"quiet_ends", "rules", b"rules", "timezone", b"timezone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -883,20 +889,24 @@ class PutNotificationPreferencesRequest(_message.Message):
     MUTED_FIELD_NUMBER: _builtins.int
     QUIET_BEGINS_FIELD_NUMBER: _builtins.int
     QUIET_ENDS_FIELD_NUMBER: _builtins.int
+    DIGEST_AT_FIELD_NUMBER: _builtins.int
     quiet_begins: _builtins.str
     quiet_ends: _builtins.str
     @_builtins.property
     def muted(self) -> _containers.RepeatedCompositeFieldContainer[Global___MutedRule]: ...
+    @_builtins.property
+    def digest_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         muted: _abc.Iterable[Global___MutedRule] | None = ...,
         quiet_begins: _builtins.str = ...,
         quiet_ends: _builtins.str = ...,
+        digest_at: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted", b"muted", "quiet_begins", b"quiet_begins", "quiet_ends", b"quiet_ends"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest_at", b"digest_at", "muted", b"muted", "quiet_begins", b"quiet_begins", "quiet_ends", b"quiet_ends"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
