@@ -199,6 +199,10 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         return intake_pb2.ListReceiptKeysResponse(jwk_jsons=['{"kty":"OKP"}'])
 
 
+def an_invitation(invitation_id: str) -> identity_pb2.Invitation:
+    return identity_pb2.Invitation(id=invitation_id, invited_at=STAMP, expires_at=STAMP, state="OPEN")
+
+
 class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
     def __init__(self, mint: TokenMint) -> None:
         self._mint = mint
@@ -245,6 +249,27 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
 
     async def ListUsers(self, request: Any, context: Any) -> Any:
         return identity_pb2.ListUsersResponse(users=[identity_pb2.User(id="u-1")])
+
+    async def DismissUser(self, request: Any, context: Any) -> Any:
+        return identity_pb2.DismissUserResponse(user=identity_pb2.User(id=request.user_id, dismissed_at=STAMP))
+
+    async def ChangeUserRoles(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ChangeUserRolesResponse(user=identity_pb2.User(id=request.user_id, roles=request.roles))
+
+    async def InviteUser(self, request: Any, context: Any) -> Any:
+        return identity_pb2.InviteUserResponse(invitation=an_invitation("i-1"))
+
+    async def ListInvitations(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ListInvitationsResponse(invitations=[an_invitation("i-1")])
+
+    async def RevokeInvitation(self, request: Any, context: Any) -> Any:
+        return identity_pb2.RevokeInvitationResponse(invitation=an_invitation(request.id))
+
+    async def AcceptInvitation(self, request: Any, context: Any) -> Any:
+        return identity_pb2.AcceptInvitationResponse(user=identity_pb2.User(id="u-1"))
+
+    async def ConfirmClient(self, request: Any, context: Any) -> Any:
+        return identity_pb2.ConfirmClientResponse(client=identity_pb2.Client(id=request.id, confirmed_at=STAMP))
 
     async def RegisterClient(self, request: Any, context: Any) -> Any:
         request.client.id = "c-1"

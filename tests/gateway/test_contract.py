@@ -32,6 +32,9 @@ BODIES: dict[str, Any] = {
     "decide_task": {"outcome": "grant", "authorised_quantity": {"value": "1", "unit": "KGM"}},
     "register_organisation": {"name": "N", "kind": "broker", "language": "fr"},
     "register_user": {"email": "a@b.example", "name": "N", "password": "p", "language": "fr", "roles": ["declarant"]},
+    "invite_user": {"email": "a@b.example", "name": "N", "language": "fr", "roles": ["declarant"]},
+    "accept_invitation": {"token": "i.s", "password": "a long enough password"},
+    "change_user_roles": {"roles": ["declarant"]},
     "register_client": {"name": "N", "roles": ["declarant"]},
     "grant_mandate": {"agent_organisation_id": "o", "powers": ["file"], "valid_to": "2027-01-01T00:00:00Z"},
     "put_notification_preferences": {

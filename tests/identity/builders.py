@@ -17,6 +17,7 @@ from identity.domain.people import Client, User
 from kit import ids
 from kit.auth import Principal
 from kit.database import Database
+from kit.sealing import Sealer
 from kit.testing import a_principal
 from packs.model import CompanyNumber
 from stdnum import luhn
@@ -72,6 +73,11 @@ def acting(organisation: Organisation, *roles: str) -> Principal:
     return a_principal(*roles, organisation_id=organisation.id, kind=organisation.kind, agency=organisation.agency_code)
 
 
+def in_person(user: User, *roles: str) -> Principal:
+    """Signed in with the own password."""
+    return a_principal(*(roles or ("org_admin",)), organisation_id=user.organisation_id, person=user.id)
+
+
 def asked(by: Principal = OPERATOR, request_id: str = "") -> Asked:
     return Asked(by, request_id or ids.new_id())
 
@@ -85,6 +91,7 @@ class House:
     passwords: Passwords
     keys: Keyring
     desk: TokenDesk
+    sealer: Sealer
 
     async def organisation(self, kind: str = "importer", **changes: Any) -> Organisation:
         return await organisations.register(self.db, self.vault, asked(), an_organisation(kind, **changes))
@@ -94,8 +101,11 @@ class House:
         return await people.register_user(self.db, self.vault, self.passwords, asked(), wanted, PASSWORD)
 
     async def client(self, organisation: Organisation, *roles: str) -> people.NewClient:
+        """Registered by the person who answers for it."""
         responsible = await self.user(organisation, *roles)
-        return await people.register_client(self.db, self.vault, asked(), a_client(responsible, *roles))
+        return await people.register_client(
+            self.db, self.vault, asked(in_person(responsible)), a_client(responsible, *roles)
+        )
 
     async def said(self) -> list[Mapping[str, Any]]:
         async with self.db.connection() as connection:
@@ -112,7 +122,7 @@ class House:
 async def a_house(db: Database, secret: str = SECRET) -> House:
     vault, passwords = Vault(secret), Passwords()
     keys = Keyring(db, vault)
-    return House(db, vault, passwords, keys, TokenDesk(db, keys, passwords, "test"))
+    return House(db, vault, passwords, keys, TokenDesk(db, keys, passwords, "test"), Sealer(secret))
 
 
 async def with_rules(db: Database) -> None:

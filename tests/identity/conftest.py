@@ -56,7 +56,7 @@ class Face:
 
 @pytest.fixture
 async def face(house: House, mint: TokenMint) -> AsyncIterator[Face]:
-    settings = Settings(service_secret=SECRET, grpc_port=0)
+    settings = Settings(service_secret=SECRET, grpc_port=0, demo_mode=True)
     verifier = TokenVerifier(BothKeys(house, mint), SECRET)
     server = api_server(settings, house.db, house.vault, house.passwords, house.keys, verifier)
     stop = asyncio.Event()

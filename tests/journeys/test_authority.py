@@ -32,6 +32,7 @@ SOLE = "sole"  # only one organisation can hold the role: there is no stranger
 VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(
         (
+            "accept_invitation",
             *("issue_token", "sign_in", "list_token_keys", "get_openid_configuration", "list_receipt_keys"),
             *("list_document_types", "get_document_type", "list_reference_codes", "get_data_dictionary"),
             *("get_status", "get_health", "get_readiness", "get_openapi"),
@@ -67,7 +68,11 @@ VERDICTS: Mapping[str, str] = {
     "create_webhook_endpoint": NEW,
     "store_attachment": NEW,
     **dict.fromkeys(("list_webhook_endpoints", "get_notification_preferences", "put_notification_preferences"), OWN),
-    **dict.fromkeys(("list_users", "register_user", "list_clients", "register_client", "revoke_client"), REFUSED),
+    **dict.fromkeys(("list_users", "list_clients", "register_client", "revoke_client"), REFUSED),
+    **dict.fromkeys(("invite_user", "list_invitations", "revoke_invitation"), REFUSED),
+    **dict.fromkeys(("dismiss_user", "change_user_roles"), REFUSED),
+    "register_user": SOLE,
+    "confirm_client": REFUSED,
     **dict.fromkeys(("list_mandates", "grant_mandate", "revoke_mandate"), REFUSED),
 }
 
@@ -130,6 +135,7 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
     task = eventually_task(portolan, bank, waiting["id"])
     mandates = portolan.items(f"/v1/organisations/{owner}/mandates", importer.credentials)
     clients = portolan.items(f"/v1/organisations/{owner}/clients", importer.credentials)
+    users = portolan.items(f"/v1/organisations/{owner}/users", importer.credentials)
     feed = portolan.items("/v1/notifications", importer.credentials)
     endpoint = portolan.post("/v1/webhook-endpoints", importer.credentials, WEBHOOK, key=new_key())
     ids = {
@@ -139,6 +145,8 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         "organisation_id": owner,
         "mandate_id": mandates[0]["id"],
         "client_id": clients[0]["id"],
+        "user_id": users[0]["id"],
+        "invitation_id": "nobodys",
         "notification_id": feed[0]["id"],
         "endpoint_id": endpoint["id"],
         "sha256": attachment(system, portolan.token(broker.credentials)),
@@ -184,6 +192,8 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
             **{"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
             **{"password": "correct horse battery staple"},
         },
+        "invite_user": {"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
+        "change_user_roles": {"roles": ["declarant"]},
         "register_client": {"name": "x", "roles": ["declarant"], "responsible_user_id": "x"},
         "create_webhook_endpoint": WEBHOOK,
         "put_notification_preferences": {"muted": []},

@@ -26,6 +26,10 @@ class Credentials:
     client_secret: str = field(repr=False)
 
 
+class Person(Credentials):
+    """Somebody who signs in with an address and a password."""
+
+
 class Problem(Exception):
     """An answer that is a refusal: problem+json as it came."""
 
@@ -132,8 +136,11 @@ class Portolan:
             return str(granted["access_token"])
 
     def _grant(self, by: Credentials) -> dict[str, Any]:
-        form = {"grant_type": "client_credentials"}
-        answer = self._send("POST", "/oauth/token", data=form, auth=(by.client_id, by.client_secret))
+        if isinstance(by, Person):
+            answer = self._send("POST", "/v1/sessions", json={"email": by.client_id, "password": by.client_secret})
+        else:
+            form = {"grant_type": "client_credentials"}
+            answer = self._send("POST", "/oauth/token", data=form, auth=(by.client_id, by.client_secret))
         granted: dict[str, Any] = _decoded(answer)
         return granted
 

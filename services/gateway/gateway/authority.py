@@ -112,10 +112,21 @@ AUTHORITY: Mapping[str, Authority] = {
     ),
     "get_organisation": Authority(SIGNED_IN, "as in the list; NOT_FOUND for others"),
     "list_users": Authority(ADMINISTRATORS, OWN_ORGANISATION),
-    "register_user": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "register_user": Authority(
+        frozenset({"operator_admin"}), "the operator's alone, in a demonstration; elsewhere people are invited"
+    ),
+    "dismiss_user": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "change_user_roles": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "invite_user": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "list_invitations": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "revoke_invitation": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "accept_invitation": Authority(ANYONE, "whoever holds the one-time token; INVITATION_INVALID for others"),
     "list_clients": Authority(ADMINISTRATORS, OWN_ORGANISATION),
     "register_client": Authority(ADMINISTRATORS, OWN_ORGANISATION),
     "revoke_client": Authority(ADMINISTRATORS, OWN_ORGANISATION),
+    "confirm_client": Authority(
+        SIGNED_IN, "the person who answers for the machine, signed in as themselves; NOT_FOUND for others"
+    ),
     "list_mandates": Authority(MANDATORS, OWN_ORGANISATION),
     "grant_mandate": Authority(MANDATORS, OWN_ORGANISATION),
     "revoke_mandate": Authority(MANDATORS, OWN_ORGANISATION),

@@ -12,6 +12,7 @@ from kit.auth import TokenVerifier
 from kit.database import Database
 from kit.grpc import Server
 from kit.process import Job, Loop, Parts
+from kit.sealing import Sealer
 from kit.service import migrate_job, relay_loop
 from packs import company_numbers
 from packs.model import Pack
@@ -71,7 +72,8 @@ def api_server(
 ) -> Server:
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = TokenDesk(db, keys, passwords, settings.issuer)
-    api = IdentityApi(db, vault, passwords, keys, desk, settings.issuer)
+    sealer = Sealer(settings.service_secret)
+    api = IdentityApi(db, vault, sealer, passwords, keys, desk, settings.issuer, is_demo=settings.demo_mode)
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: identity_pb2_grpc.add_IdentityServiceServicer_to_server(api, grpc))
     return server
 

@@ -10,6 +10,7 @@ from kit.consumer import Consumer
 from kit.database import Database
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
+from kit.sealing import Sealer
 from packs import reader
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 
@@ -18,7 +19,7 @@ from notifications.domain.signing import Vault
 from notifications.settings import Settings
 from notifications.store.directory import Directory, IdentityDirectory
 from notifications.store.egress import Egress
-from notifications.store.mail import MaildirMailer, Mailer, SmtpMailer
+from notifications.store.mail import MaildirMailer, Mailer, OpeningMailer, SmtpMailer
 
 NAME = "notifications"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -86,9 +87,8 @@ def _consumer(settings: Settings, db: Database) -> Loop:
 
 def _sender(settings: Settings, db: Database) -> Loop:
     async def send(stop: asyncio.Event) -> None:
-        await asyncio.gather(
-            actions.Sender(db, mailer(settings)).run(stop), actions.Gatherer(db, actions.RuleDesk()).run(stop)
-        )
+        way_out = OpeningMailer(mailer(settings), Sealer(settings.service_secret))
+        await asyncio.gather(actions.Sender(db, way_out).run(stop), actions.Gatherer(db, actions.RuleDesk()).run(stop))
 
     return send
 

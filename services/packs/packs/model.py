@@ -177,7 +177,7 @@ class NotificationRule(Value, frozen=True, kw_only=True):
     id: str
     event: str
     when: str | None = None
-    recipients: tuple[Literal["owner", "submitter", "agency"], ...]
+    recipients: tuple[Literal["owner", "submitter", "agency", "person"], ...]
     channels: tuple[str, ...]
     template: str
     # Nobody may mute it: what has legal effect, or costs money.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portolan_cli import demo_file
-from portolan_cli.client import Credentials, Portolan
+from portolan_cli.client import Credentials, Person, Portolan
 from portolan_cli.embedded import secret_file
 from portolan_cli.seeding.journal import Journal
 from portolan_cli.seeding.plan import Entry, SeedError, SeedPlan
@@ -81,6 +81,8 @@ class Seeder:
             "responsible_user_id": responsible["id"],
         }
         made = self._journal.once(f"client {number}", lambda: self._new_client(organisation["id"], asked, number))
+        if made.get("awaits_confirmation"):
+            self._journal.once(f"confirmation {number}", lambda: self._confirmed(made["client_id"], responsible))
         return {
             "key": entry.get("key") or organisation["key"],
             "client_id": made["client_id"],
@@ -98,6 +100,12 @@ class Seeder:
             if made.get("client_secret"):
                 return made
         raise SeedError(f"client {asked['name']}: no secret after {CLIENT_ATTEMPTS_MAX} attempts")
+
+    def _confirmed(self, client_id: str, responsible: Mapping[str, Any]) -> dict[str, Any]:
+        """By the person who is to answer for it, as everywhere else."""
+        person = Person(responsible["email"], responsible["password"])
+        confirmed: dict[str, Any] = self._portolan.post(f"/v1/clients/{client_id}:confirm", person)
+        return confirmed
 
     def _responsible(self, entry: Entry, organisation: Mapping[str, Any]) -> Mapping[str, Any]:
         """The user named, else the organisation's first."""

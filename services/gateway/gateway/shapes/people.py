@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from portolan.identity.v1 import identity_pb2
 
-from gateway.shapes.common import Code, Key, Moment, MomentIn, Name, Paged, Word, moment
+from gateway.shapes.common import Code, Key, Moment, MomentIn, Name, Paged, Word, certain_moment, moment
 
 Kind = Literal["importer", "exporter", "broker", "bank", "agency", "customs", "finance", "operator"]
 Role = Literal[
@@ -51,6 +51,7 @@ class User(msgspec.Struct):
     name: str
     language: str
     roles: list[str]
+    dismissed_at: Moment | None
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -61,13 +62,49 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     roles: Roles
 
 
+class RolesGiven(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    roles: Roles
+
+
+class Invitation(msgspec.Struct):
+    """`state`: OPEN, ACCEPTED, REVOKED, REPLACED by a later one, or EXPIRED."""
+
+    id: str
+    organisation_id: str
+    email: str
+    name: str
+    language: str
+    roles: list[str]
+    invited_at: Moment
+    expires_at: Moment
+    state: str
+
+
+class NewInvitation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=320)]
+    name: Name
+    language: Word
+    roles: Roles
+
+
+class Acceptance(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`token` came by letter; the password is the person's own choice."""
+
+    token: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
 class Client(msgspec.Struct):
+    """It gets no token while it awaits confirmation: its roles sign, in the name of a person who must agree."""
+
     id: str
     organisation_id: str
     name: str
     roles: list[str]
     responsible_user_id: str | None
     revoked_at: Moment | None
+    confirmed_at: Moment | None
+    awaits_confirmation: bool
 
 
 class RegisteredClient(msgspec.Struct):
@@ -81,6 +118,8 @@ class RegisteredClient(msgspec.Struct):
     roles: list[str]
     responsible_user_id: str | None
     revoked_at: Moment | None
+    confirmed_at: Moment | None
+    awaits_confirmation: bool
 
 
 class NewClient(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -126,12 +165,42 @@ def organisation(given: identity_pb2.Organisation) -> Organisation:
 
 
 def user(given: identity_pb2.User) -> User:
-    return User(given.id, given.organisation_id, given.email, given.name, given.language, list(given.roles))
+    return User(
+        id=given.id,
+        organisation_id=given.organisation_id,
+        email=given.email,
+        name=given.name,
+        language=given.language,
+        roles=list(given.roles),
+        dismissed_at=moment(given.dismissed_at),
+    )
+
+
+def invitation(given: identity_pb2.Invitation) -> Invitation:
+    return Invitation(
+        id=given.id,
+        organisation_id=given.organisation_id,
+        email=given.email,
+        name=given.name,
+        language=given.language,
+        roles=list(given.roles),
+        invited_at=certain_moment(given.invited_at),
+        expires_at=certain_moment(given.expires_at),
+        state=given.state,
+    )
 
 
 def client(given: identity_pb2.Client) -> Client:
-    responsible = given.responsible_user_id or None
-    return Client(given.id, given.organisation_id, given.name, list(given.roles), responsible, moment(given.revoked_at))
+    return Client(
+        id=given.id,
+        organisation_id=given.organisation_id,
+        name=given.name,
+        roles=list(given.roles),
+        responsible_user_id=given.responsible_user_id or None,
+        revoked_at=moment(given.revoked_at),
+        confirmed_at=moment(given.confirmed_at),
+        awaits_confirmation=given.awaits_confirmation,
+    )
 
 
 def registered_client(given: identity_pb2.RegisterClientResponse) -> RegisteredClient:
@@ -145,6 +214,8 @@ def registered_client(given: identity_pb2.RegisterClientResponse) -> RegisteredC
         roles=list(made.roles),
         responsible_user_id=made.responsible_user_id or None,
         revoked_at=moment(made.revoked_at),
+        confirmed_at=moment(made.confirmed_at),
+        awaits_confirmation=made.awaits_confirmation,
     )
 
 

@@ -75,7 +75,14 @@ async def _first_administrator(tx: Tx) -> tuple[Organisation, User]:
 
 
 async def _admit(tx: Tx, organisation: Organisation, user: User, password: str, keep: Keep) -> None:
-    client = Client(new_client_id(organisation.name, CLIENT_NAME), organisation.id, CLIENT_NAME, (OPERATOR,), user.id)
+    client = Client(
+        id=new_client_id(organisation.name, CLIENT_NAME),
+        organisation_id=organisation.id,
+        name=CLIENT_NAME,
+        roles=(OPERATOR,),
+        responsible_user_id=user.id,
+        confirmed_at=clock.now(),
+    )
     admitted = await people.admit_client(tx, client)
     keep(FirstOperator(organisation, user, password, client, admitted.secret))
 

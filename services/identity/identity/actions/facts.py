@@ -7,9 +7,10 @@ from kit import outbox, wire
 from kit.database import Tx
 from portolan.identity.v1 import events_pb2
 
+from identity.domain.invitations import Invitation
 from identity.domain.mandates import Mandate
 from identity.domain.organisations import Organisation
-from identity.domain.people import Client
+from identity.domain.people import Client, User
 
 TOPIC = "portolan.identity.organisation.v1"
 
@@ -56,6 +57,33 @@ async def client_revoked(tx: Tx, client: Client, at: datetime) -> None:
         client_id=client.id, organisation_id=client.organisation_id, revoked_at=wire.timestamp(at)
     )
     await _say(tx, client.organisation_id, message)
+
+
+async def person_invited(tx: Tx, organisation: Organisation, invitation: Invitation, sealed_token: str) -> None:
+    message = events_pb2.PersonInvited(
+        organisation_id=organisation.id,
+        organisation_name=organisation.name,
+        recipient_id=invitation.id,
+        email=invitation.email,
+        person_name=invitation.name,
+        language=invitation.language,
+        expires_at=wire.timestamp(invitation.expires_at),
+        sealed_token=sealed_token,
+    )
+    await _say(tx, organisation.id, message)
+
+
+async def client_awaits_confirmation(tx: Tx, organisation: Organisation, client: Client, person: User) -> None:
+    message = events_pb2.ClientAwaitsConfirmation(
+        organisation_id=organisation.id,
+        organisation_name=organisation.name,
+        recipient_id=person.id,
+        email=person.email,
+        person_name=person.name,
+        language=person.language,
+        client_id=client.id,
+    )
+    await _say(tx, organisation.id, message)
 
 
 async def _say(tx: Tx, organisation_id: str, message: Message) -> None:

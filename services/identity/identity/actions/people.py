@@ -1,7 +1,7 @@
 """Users and machine clients come, and clients go."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kit import clock, ids
 from kit.auth import Principal
@@ -17,6 +17,7 @@ from identity.domain.people import (
     Client,
     User,
     check_client,
+    check_roles,
     check_user,
     digest,
     email_address,
@@ -42,8 +43,9 @@ class NewClient:
 async def register_user(
     db: Database, vault: Vault, passwords: Passwords, asked: Asked, wanted: User, password: str
 ) -> User:
-    access.require_management(asked.by, wanted.organisation_id)
-    wish = request(vault, asked, "register_user", asdict(wanted) | {"id": "", "password": password})
+    """For the seed: whoever comes in otherwise is invited. See actions.invitations."""
+    asked.by.require(access.OPERATOR)
+    wish = request(vault, asked, "register_user", asdict(wanted) | {"id": "", "password": password, "dismissed_at": ""})
     async with db.connection() as connection:
         await _check_user(connection, wanted, password)
     password_hash = await passwords.hash(password)
@@ -72,15 +74,77 @@ async def _user(tx: Tx, user_id: str) -> User:
 
 async def register_client(db: Database, vault: Vault, asked: Asked, wanted: Client) -> NewClient:
     access.require_management(asked.by, wanted.organisation_id)
-    wish = request(vault, asked, "register_client", asdict(wanted) | {"id": "", "revoked_at": ""})
+    unasked = {"id": "", "revoked_at": "", "confirmed_at": ""}
+    wish = request(vault, asked, "register_client", asdict(wanted) | unasked)
     async with db.transaction() as tx:
         organisation = await organisations.existing(tx, wanted.organisation_id)
         client = replace(wanted, id=new_client_id(organisation.name, wanted.name), name=wanted.name.strip())
         earlier = await answered(tx, wish, client.id, clock.now())
         if earlier is not None:
             return NewClient(await existing_client(tx, earlier), "")
-        check_client(client, organisation, await people.user_by_id(tx, client.responsible_user_id))
+        responsible = await people.user_by_id(tx, client.responsible_user_id)
+        check_client(client, organisation, responsible)
+        client = replace(client, confirmed_at=_own_word(asked.by, client))
+        if client.awaits_confirmation and responsible is not None:
+            await facts.client_awaits_confirmation(tx, organisation, client, responsible)
         return await admit_client(tx, client)
+
+
+def _own_word(by: Principal, client: Client) -> datetime | None:
+    """Whoever registers a machine to answer for it, signed in as themselves, has confirmed it."""
+    return clock.now() if by.subject == by.person == client.responsible_user_id else None
+
+
+async def confirm_client(db: Database, by: Principal, client_id: str) -> Client:
+    """Raises NotFound for whoever does not answer for it."""
+    access.require_own_person(by)
+    async with db.transaction() as tx:
+        client = await existing_client(tx, client_id)
+        if client.responsible_user_id != by.person:
+            raise NotFound("NOT_FOUND", "no such client")
+        await people.mark_client_confirmed(tx, client_id, clock.now())
+        return await existing_client(tx, client_id)
+
+
+async def dismiss_user(db: Database, by: Principal, organisation_id: str, user_id: str) -> User:
+    """A second dismissal changes nothing. Raises Refused for the last administrator."""
+    access.require_management(by, organisation_id)
+    async with db.transaction() as tx:
+        user = await _locked_member(tx, organisation_id, user_id)
+        if user.dismissed_at is not None:
+            return user
+        user = replace(user, dismissed_at=clock.now())
+        await _change_standing(tx, user)
+        for client in await people.live_clients_of(tx, user_id):
+            await dismiss_client(tx, client)
+        return user
+
+
+async def change_roles(db: Database, by: Principal, organisation_id: str, user_id: str, roles: tuple[str, ...]) -> User:
+    """Raises Refused for the last administrator."""
+    access.require_management(by, organisation_id)
+    async with db.transaction() as tx:
+        user = await _locked_member(tx, organisation_id, user_id)
+        if user.dismissed_at is not None:
+            raise NotFound("NOT_FOUND", "no such user")
+        check_roles(roles, await organisations.existing(tx, organisation_id))
+        user = replace(user, roles=roles)
+        await _change_standing(tx, user)
+        return user
+
+
+async def _locked_member(tx: Tx, organisation_id: str, user_id: str) -> User:
+    """Under the organisation's lock: two administrators cannot dismiss each other."""
+    await organisation_rows.locked(tx, organisation_id)
+    user = await _user(tx, user_id)
+    if user.organisation_id != organisation_id:
+        raise NotFound("NOT_FOUND", "no such user")
+    return user
+
+
+async def _change_standing(tx: Tx, user: User) -> None:
+    await people.set_standing(tx, user)
+    await revocations.add(tx, user.id, clock.now() + timedelta(seconds=REVOCATION_REACH_SECONDS))
 
 
 async def admit_client(tx: Tx, client: Client) -> NewClient:

@@ -7,7 +7,7 @@ from joserfc import jwt
 from kit import clock, ids
 from kit.auth import ALGORITHM
 from kit.database import Database
-from kit.errors import Unauthenticated
+from kit.errors import Forbidden, Unauthenticated
 
 from identity.actions.keyring import Keyring
 from identity.actions.passwords import Passwords
@@ -39,6 +39,8 @@ class TokenDesk:
             self._client_attempts.count(client_id[:ACCOUNT_CHARS_MAX], time.monotonic())
             raise Unauthenticated("UNAUTHENTICATED", "unknown client, or wrong secret")
         self._client_attempts.forgive(client_id)
+        if bearer.awaits_confirmation:
+            raise Forbidden("CLIENT_UNCONFIRMED", "the person who answers for this machine has not confirmed it")
         return await self._token(bearer, scope, asked_at)
 
     async def sign_in(self, email: str, password: str) -> AccessToken:

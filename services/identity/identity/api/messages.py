@@ -9,6 +9,7 @@ from portolan.identity.v1 import identity_pb2 as pb
 
 from identity.actions.mandates import Verdict
 from identity.actions.people import NewClient
+from identity.domain.invitations import Invitation
 from identity.domain.keys import SigningKey
 from identity.domain.mandates import Mandate, Wish
 from identity.domain.organisations import Organisation
@@ -93,6 +94,32 @@ def user(value: User) -> pb.User:
         name=value.name,
         language=value.language,
         roles=value.roles,
+        dismissed_at=wire.timestamp(value.dismissed_at),
+    )
+
+
+def person_invited(message: pb.Invitation) -> User:
+    return User(
+        id="",
+        organisation_id=reference(message.organisation_id, "/organisation_id"),
+        email=message.email,
+        name=message.name,
+        language=message.language,
+        roles=tuple(message.roles),
+    )
+
+
+def invitation(value: Invitation) -> pb.Invitation:
+    return pb.Invitation(
+        id=value.id,
+        organisation_id=value.organisation_id,
+        email=value.email,
+        name=value.name,
+        language=value.language,
+        roles=value.roles,
+        invited_at=wire.timestamp(value.invited_at),
+        expires_at=wire.timestamp(value.expires_at),
+        state=value.state(clock.now()),
     )
 
 
@@ -114,6 +141,8 @@ def client(value: Client) -> pb.Client:
         roles=value.roles,
         responsible_user_id=value.responsible_user_id,
         revoked_at=wire.timestamp(value.revoked_at),
+        confirmed_at=wire.timestamp(value.confirmed_at),
+        awaits_confirmation=value.awaits_confirmation,
     )
 
 

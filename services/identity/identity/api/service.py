@@ -4,12 +4,14 @@ from typing import Any
 
 from kit.auth import caller
 from kit.database import Database
+from kit.errors import Forbidden
 from kit.grpc import ANYONE, SERVICE, SIGNED_IN
 from kit.pages import limit
+from kit.sealing import Sealer
 from portolan.identity.v1 import identity_pb2 as pb
 from portolan.identity.v1 import identity_pb2_grpc
 
-from identity.actions import keyring, mandates, organisations, people, revocations
+from identity.actions import invitations, keyring, mandates, organisations, people, revocations
 from identity.actions.keyring import Keyring
 from identity.actions.passwords import Passwords
 from identity.actions.requests import Asked
@@ -33,11 +35,18 @@ AUTHORITY: dict[str, frozenset[str]] = {
     "RegisterOrganisation": OPERATOR,
     "GetOrganisation": SIGNED_IN,
     "ListOrganisations": SIGNED_IN,
-    "RegisterUser": ADMINISTRATORS,
+    "RegisterUser": OPERATOR,
     "ListUsers": ADMINISTRATORS,
+    "DismissUser": ADMINISTRATORS,
+    "ChangeUserRoles": ADMINISTRATORS,
+    "InviteUser": ADMINISTRATORS,
+    "ListInvitations": ADMINISTRATORS,
+    "RevokeInvitation": ADMINISTRATORS,
+    "AcceptInvitation": ANYONE,
     "RegisterClient": ADMINISTRATORS,
     "ListClients": ADMINISTRATORS,
     "RevokeClient": ADMINISTRATORS,
+    "ConfirmClient": SIGNED_IN,
     "GrantMandate": MANDATORS,
     "RevokeMandate": MANDATORS,
     "ListMandates": MANDATORS,
@@ -48,10 +57,21 @@ AUTHORITY: dict[str, frozenset[str]] = {
 
 class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
     def __init__(
-        self, db: Database, vault: Vault, passwords: Passwords, keys: Keyring, desk: TokenDesk, issuer: str
+        self,
+        db: Database,
+        vault: Vault,
+        sealer: Sealer,
+        passwords: Passwords,
+        keys: Keyring,
+        desk: TokenDesk,
+        issuer: str,
+        *,
+        is_demo: bool,
     ) -> None:
         self._db = db
         self._vault = vault
+        self._sealer = sealer
+        self._is_demo = is_demo
         self._passwords = passwords
         self._keys = keys
         self._desk = desk
@@ -100,6 +120,8 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
         return pb.ListOrganisationsResponse(organisations=map(messages.organisation, found), next_cursor=cursor)
 
     async def RegisterUser(self, request: pb.RegisterUserRequest, context: Any) -> pb.RegisterUserResponse:
+        if not self._is_demo:
+            raise Forbidden("FORBIDDEN", "a person is invited and chooses the own password")
         asked, wanted = Asked(caller(), request.request_id), messages.user_asked(request.user)
         made = await people.register_user(self._db, self._vault, self._passwords, asked, wanted, request.password)
         return pb.RegisterUserResponse(user=messages.user(made))
@@ -112,6 +134,42 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
             found = await people_rows.users_page(connection, organisation_id, after=after, limit=most)
         cursor = messages.next_cursor([one.id for one in found], most, organisation_id=organisation_id)
         return pb.ListUsersResponse(users=map(messages.user, found), next_cursor=cursor)
+
+    async def DismissUser(self, request: pb.DismissUserRequest, context: Any) -> pb.DismissUserResponse:
+        organisation_id, user_id = self._member(request.organisation_id, request.user_id)
+        dismissed = await people.dismiss_user(self._db, caller(), organisation_id, user_id)
+        return pb.DismissUserResponse(user=messages.user(dismissed))
+
+    async def ChangeUserRoles(self, request: pb.ChangeUserRolesRequest, context: Any) -> pb.ChangeUserRolesResponse:
+        organisation_id, user_id = self._member(request.organisation_id, request.user_id)
+        changed = await people.change_roles(self._db, caller(), organisation_id, user_id, tuple(request.roles))
+        return pb.ChangeUserRolesResponse(user=messages.user(changed))
+
+    async def InviteUser(self, request: pb.InviteUserRequest, context: Any) -> pb.InviteUserResponse:
+        asked, wanted = Asked(caller(), request.request_id), messages.person_invited(request.invitation)
+        sent = await invitations.invite(self._db, self._vault, self._sealer, asked, wanted)
+        return pb.InviteUserResponse(invitation=messages.invitation(sent))
+
+    async def ListInvitations(self, request: pb.ListInvitationsRequest, context: Any) -> pb.ListInvitationsResponse:
+        organisation_id, most = self._organisation(request.organisation_id), limit(request.limit)
+        after = messages.position(request.cursor, organisation_id=organisation_id)
+        async with self._db.connection() as connection:
+            found = await invitations.page(connection, caller(), organisation_id, after=after, limit=most)
+        cursor = messages.next_cursor([one.id for one in found], most, organisation_id=organisation_id)
+        return pb.ListInvitationsResponse(invitations=map(messages.invitation, found), next_cursor=cursor)
+
+    async def RevokeInvitation(self, request: pb.RevokeInvitationRequest, context: Any) -> pb.RevokeInvitationResponse:
+        organisation_id, invitation_id = self._member(request.organisation_id, request.id)
+        revoked = await invitations.revoke(self._db, caller(), organisation_id, invitation_id)
+        return pb.RevokeInvitationResponse(invitation=messages.invitation(revoked))
+
+    async def AcceptInvitation(self, request: pb.AcceptInvitationRequest, context: Any) -> pb.AcceptInvitationResponse:
+        joined = await invitations.accept(self._db, self._passwords, request.token, request.password)
+        return pb.AcceptInvitationResponse(user=messages.user(joined))
+
+    async def ConfirmClient(self, request: pb.ConfirmClientRequest, context: Any) -> pb.ConfirmClientResponse:
+        confirmed = await people.confirm_client(self._db, caller(), messages.reference(request.id, "/id"))
+        return pb.ConfirmClientResponse(client=messages.client(confirmed))
 
     async def RegisterClient(self, request: pb.RegisterClientRequest, context: Any) -> pb.RegisterClientResponse:
         asked, wanted = Asked(caller(), request.request_id), messages.client_asked(request.client)
@@ -162,6 +220,9 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
         async with self._db.connection() as connection:
             found = await people.recipients(connection, organisation_id, agency_code)
         return pb.ListRecipientsResponse(recipients=map(messages.recipient, found))
+
+    def _member(self, organisation_id: str, one: str) -> tuple[str, str]:
+        return messages.reference(organisation_id, "/organisation_id"), messages.reference(one, "/id")
 
     def _organisation(self, asked: str) -> str:
         """The caller's own when none is named."""

@@ -19,6 +19,12 @@ def require_management(by: Principal, organisation_id: str) -> None:
         raise Forbidden("FORBIDDEN", "users and clients are managed by their own organisation's administrator")
 
 
+def require_own_person(by: Principal) -> None:
+    """Signed in with the own password: what a machine says is not yet what its person says."""
+    if by.subject != by.person:
+        raise Forbidden("FORBIDDEN", "a person confirms this, signed in as themselves")
+
+
 def require_own_mandates(by: Principal, organisation_id: str) -> None:
     if not by.has(OPERATOR) and by.organisation_id != organisation_id:
         raise Forbidden("FORBIDDEN", "these are another organisation's mandates")

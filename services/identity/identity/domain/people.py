@@ -22,6 +22,7 @@ SLUG_CHARS_MAX = 24
 ID_SUFFIX_CHARS = 6
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 NO_DIGEST = bytes(32)
+SIGNING_ROLES = frozenset({"agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class User:
     name: str
     language: str
     roles: tuple[str, ...]
+    dismissed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Client:
     roles: tuple[str, ...]
     responsible_user_id: str
     revoked_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """A signature given by a machine is its responsible person's, who must therefore know of it."""
+        return self.confirmed_at is None and not SIGNING_ROLES.isdisjoint(self.roles)
 
 
 def email_address(text: str) -> str | None:
@@ -62,22 +70,48 @@ def password(text: str) -> str:
 
 def check_user(asked: User, secret: str, organisation: Organisation, rules: CountryRules) -> None:
     """`asked.email` is as email_address() gave it. Raises Invalid."""
+    wrong = check_profile(asked, organisation, rules)
+    _check_password(secret, wrong)
+    wrong.refuse_if_any()
+
+
+def check_password(secret: str) -> None:
+    """Raises Invalid."""
+    wrong = Wrong()
+    _check_password(secret, wrong)
+    wrong.refuse_if_any()
+
+
+def check_roles(roles: tuple[str, ...], organisation: Organisation) -> None:
+    """Raises Invalid."""
+    wrong = Wrong()
+    _check_roles(roles, organisation, wrong)
+    wrong.refuse_if_any()
+
+
+def check_profile(asked: User, organisation: Organisation, rules: CountryRules) -> Wrong:
     wrong = Wrong()
     wrong.unless(is_name(asked.name), "/name", "NAME", "a name of 1 to 200 printable characters is needed")
     wrong.unless(bool(asked.email), "/email", "EMAIL", "not an e-mail address")
+    check_language(asked.language, rules, wrong)
+    _check_roles(asked.roles, organisation, wrong)
+    return wrong
+
+
+def _check_password(secret: str, wrong: Wrong) -> None:
     long_enough = PASSWORD_CHARS_MIN <= len(password(secret)) <= PASSWORD_CHARS_MAX
     message = f"{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters are needed"
     wrong.unless(long_enough, "/password", "PASSWORD_LENGTH", message)
-    check_language(asked.language, rules, wrong)
-    _check_roles(asked.roles, organisation, wrong)
-    wrong.refuse_if_any()
 
 
 def check_client(asked: Client, organisation: Organisation, responsible: User | None) -> None:
     """Raises Invalid."""
     wrong = Wrong()
     wrong.unless(is_name(asked.name), "/name", "NAME", "a name of 1 to 200 printable characters is needed")
-    theirs = responsible is not None and responsible.organisation_id == organisation.id
+    theirs = responsible is not None and (responsible.organisation_id, responsible.dismissed_at) == (
+        organisation.id,
+        None,
+    )
     message = "a user of the same organisation must answer for a machine"
     wrong.unless(theirs, "/responsible_user_id", "RESPONSIBLE_USER", message)
     _check_roles(asked.roles, organisation, wrong)

@@ -22,6 +22,7 @@ class Bearer:
     roles: tuple[str, ...]
     language: str
     is_revoked: bool
+    awaits_confirmation: bool
     proof: bytes
 
 

@@ -22,7 +22,7 @@ from portolan.routing.v1 import events_pb2 as routing
 
 from notifications.actions.fields import fields
 from notifications.domain import wording
-from notifications.domain.facts import Document, Said
+from notifications.domain.facts import PERSON, Document, Said
 from notifications.domain.rulebook import Rulebook
 from notifications.store import packs as store
 
@@ -36,6 +36,7 @@ HEARD: Mapping[str, type[Message]] = {
         *(routing.DeadlineMissed, routing.InformationRequested, routing.InformationLapsed),
         intake.InformationProvided,
         *(billing.ChargeRecorded, own.WebhookEndpointDisabled),
+        *(identity.PersonInvited, identity.ClientAwaitsConfirmation),
     )
 }
 CHANNELS = frozenset({"in_app", "email"})
@@ -81,6 +82,8 @@ def _faults(pack: Pack, rule: NotificationRule) -> Iterable[Violation]:
         return [_fault(rule, f"there is no template {rule.template}")]
     if not CHANNELS.issuperset(rule.channels):
         return [_fault(rule, f"no such channel among {list(rule.channels)}")]
+    if PERSON in rule.recipients and "recipient_id" not in kind.DESCRIPTOR.fields_by_name:
+        return [_fault(rule, f"{rule.event} names no person")]
     return _unwritable(pack, rule, Said("", rule.event, fields(kind())))
 
 

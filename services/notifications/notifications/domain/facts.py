@@ -10,6 +10,8 @@ DOCUMENT_SUBMITTED = "portolan.intake.v1.DocumentSubmitted"
 
 # The names under which events speak of whom a rule calls owner and submitter.
 OWNER_FIELDS = ("owner_organisation_id", "principal_organisation_id", "payer_organisation_id", "organisation_id")
+# A rule's recipient that the event itself names, address and all.
+PERSON = "person"
 SUBMITTER_FIELDS = ("submitter_organisation_id", "agent_organisation_id")
 
 

@@ -15,7 +15,7 @@ from packs.model import NotificationRule, Pack
 
 from notifications.domain import wording
 from notifications.domain.deliveries import EMAIL, PENDING, SENT, Delivery, Recipient
-from notifications.domain.facts import Document, Said, Target, target
+from notifications.domain.facts import PERSON, Document, Said, Target, target
 from notifications.domain.preferences import INDIFFERENT, Preferences
 
 Directory = Callable[[Target], Sequence[Recipient]]
@@ -53,7 +53,7 @@ class Rulebook:
 
     def targets(self, said: Said, document: Document | None, today: date) -> set[Target]:
         rules = self.matching(said, document, today)
-        found = {target(role, said, document) for rule in rules for role in rule.recipients}
+        found = {target(role, said, document) for rule in rules for role in rule.recipients if role != PERSON}
         return {one for one in found if one}
 
     def deliveries(
@@ -64,7 +64,8 @@ class Rulebook:
         made = []
         for rule in self.matching(said, document, now.date()):
             for recipient in _recipients(rule, said, document, directory):
-                wish = wishes(recipient.id) if recipient.address else INDIFFERENT
+                is_known = bool(recipient.address) and PERSON not in rule.recipients
+                wish = wishes(recipient.id) if is_known else INDIFFERENT
                 made += [
                     _delivery(pack, rule, recipient, channel, said, document, now, wish)
                     for channel in rule.channels
@@ -77,9 +78,16 @@ def _recipients(
     rule: NotificationRule, said: Said, document: Document | None, directory: Directory
 ) -> Sequence[Recipient]:
     """Everybody once, though owner and submitter may be the same."""
-    targets = [target(role, said, document) for role in rule.recipients]
+    targets = [target(role, said, document) for role in rule.recipients if role != PERSON]
     found = {recipient.id: recipient for one in targets if one for recipient in directory(one)}
-    return list(found.values())
+    named = [_person(said)] if PERSON in rule.recipients else []
+    return [*found.values(), *named]
+
+
+def _person(said: Said) -> Recipient:
+    """Named by the event itself, with the address: somebody who may not be in any directory yet."""
+    names = ("recipient_id", "organisation_id", "email", "language")
+    return Recipient(*(str(said.fields[name]) for name in names))
 
 
 def _delivery(

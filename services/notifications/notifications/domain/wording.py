@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from packs.model import Labels, Pack
 
+from notifications.domain import secrets
 from notifications.domain.facts import Document, Said
 
 TITLE_CHARACTERS_MAX = 200
@@ -97,6 +98,9 @@ class _Writer:
         reason = self._pack.reasons.get(code)
         return self._label(reason.labels if reason else None, code)
 
+    def sealed(self, kind: str, text: str) -> str:
+        return secrets.mark(text)
+
     def as_it_is(self, kind: str, text: str) -> str:
         return text
 
@@ -141,6 +145,11 @@ _WAYS: Mapping[str, tuple[str, Any]] = {
     "authorised_quantity": ("quantity", _Writer.quantity),
     "remaining": ("remaining", _Writer.quantity),
     "due_at": ("due_at", _Writer.moment),
+    "expires_at": ("due_at", _Writer.moment),
+    "sealed_token": ("token", _Writer.sealed),
+    "person_name": ("person", _Writer.as_it_is),
+    "organisation_name": ("organisation", _Writer.as_it_is),
+    "client_id": ("client", _Writer.as_it_is),
     "url": ("url", _Writer.as_it_is),
 }
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 import aiosmtplib
+from kit.sealing import Sealer
 
+from notifications.domain import secrets
 from notifications.domain.deliveries import Delivery, MailTrouble, Undeliverable
 
 SMTP_TIMEOUT_S = 20.0
@@ -82,6 +84,17 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class OpeningMailer:
+    """Opens what a letter keeps sealed, for its reader alone."""
+
+    def __init__(self, way_out: Mailer, sealer: Sealer) -> None:
+        self._way_out = way_out
+        self._sealer = sealer
+
+    async def send(self, letter: Delivery) -> None:
+        await self._way_out.send(secrets.opened(letter, self._sealer))
 
 
 class SmtpMailer:

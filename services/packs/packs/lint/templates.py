@@ -24,6 +24,10 @@ VARIABLES = frozenset(
         "reason_label",
         "declaration",
         "url",
+        "person",
+        "organisation",
+        "token",
+        "client",
     }
 )
 # What a letter that gathers others may say of them.

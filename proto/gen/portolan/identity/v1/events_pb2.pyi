@@ -157,3 +157,85 @@ class ClientRevoked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClientRevoked: _TypeAlias = ClientRevoked  # noqa: Y015
+
+@_typing.final
+class PersonInvited(_message.Message):
+    """To one person, by letter. `sealed_token` opens for the sender of the letter, under the shared secret and `recipient_id`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_NAME_FIELD_NUMBER: _builtins.int
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PERSON_NAME_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    SEALED_TOKEN_FIELD_NUMBER: _builtins.int
+    organisation_id: _builtins.str
+    organisation_name: _builtins.str
+    recipient_id: _builtins.str
+    email: _builtins.str
+    person_name: _builtins.str
+    language: _builtins.str
+    sealed_token: _builtins.str
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        organisation_id: _builtins.str = ...,
+        organisation_name: _builtins.str = ...,
+        recipient_id: _builtins.str = ...,
+        email: _builtins.str = ...,
+        person_name: _builtins.str = ...,
+        language: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+        sealed_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "expires_at", b"expires_at", "language", b"language", "organisation_id", b"organisation_id", "organisation_name", b"organisation_name", "person_name", b"person_name", "recipient_id", b"recipient_id", "sealed_token", b"sealed_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonInvited: _TypeAlias = PersonInvited  # noqa: Y015
+
+@_typing.final
+class ClientAwaitsConfirmation(_message.Message):
+    """A machine whose roles sign waits for the person who is to answer for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    ORGANISATION_NAME_FIELD_NUMBER: _builtins.int
+    RECIPIENT_ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PERSON_NAME_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    organisation_id: _builtins.str
+    organisation_name: _builtins.str
+    recipient_id: _builtins.str
+    email: _builtins.str
+    person_name: _builtins.str
+    language: _builtins.str
+    client_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        organisation_id: _builtins.str = ...,
+        organisation_name: _builtins.str = ...,
+        recipient_id: _builtins.str = ...,
+        email: _builtins.str = ...,
+        person_name: _builtins.str = ...,
+        language: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "email", b"email", "language", b"language", "organisation_id", b"organisation_id", "organisation_name", b"organisation_name", "person_name", b"person_name", "recipient_id", b"recipient_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientAwaitsConfirmation: _TypeAlias = ClientAwaitsConfirmation  # noqa: Y015

@@ -85,10 +85,45 @@ class IdentityServiceStub:
                 request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.DismissUser = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/DismissUser',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.DismissUserRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.DismissUserResponse.FromString,
+                _registered_method=True)
+        self.ChangeUserRoles = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/ChangeUserRoles',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ChangeUserRolesRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ChangeUserRolesResponse.FromString,
+                _registered_method=True)
+        self.InviteUser = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/InviteUser',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.InviteUserRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.InviteUserResponse.FromString,
+                _registered_method=True)
+        self.ListInvitations = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/ListInvitations',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListInvitationsRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListInvitationsResponse.FromString,
+                _registered_method=True)
+        self.RevokeInvitation = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/RevokeInvitation',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RevokeInvitationRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RevokeInvitationResponse.FromString,
+                _registered_method=True)
+        self.AcceptInvitation = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/AcceptInvitation',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.AcceptInvitationRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.AcceptInvitationResponse.FromString,
+                _registered_method=True)
         self.RegisterClient = channel.unary_unary(
                 '/portolan.identity.v1.IdentityService/RegisterClient',
                 request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterClientRequest.SerializeToString,
                 response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterClientResponse.FromString,
+                _registered_method=True)
+        self.ConfirmClient = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/ConfirmClient',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ConfirmClientRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ConfirmClientResponse.FromString,
                 _registered_method=True)
         self.ListClients = channel.unary_unary(
                 '/portolan.identity.v1.IdentityService/ListClients',
@@ -184,7 +219,8 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RegisterUser(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """For the demonstration's seed alone: elsewhere a person is invited and chooses the own password.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -195,8 +231,54 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DismissUser(self, request, context):
+        """Voids the person's tokens and the machines they answer for. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeUserRoles(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InviteUser(self, request, context):
+        """A one-time token goes to the address, by letter alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListInvitations(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeInvitation(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptInvitation(self, request, context):
+        """Open to whoever holds the token; the same token and password again is the same person.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RegisterClient(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmClient(self, request, context):
+        """By the person who answers for the machine, signed in as themselves. Idempotent.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -298,10 +380,45 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListUsersRequest.FromString,
                     response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListUsersResponse.SerializeToString,
             ),
+            'DismissUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DismissUser,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.DismissUserRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.DismissUserResponse.SerializeToString,
+            ),
+            'ChangeUserRoles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeUserRoles,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ChangeUserRolesRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ChangeUserRolesResponse.SerializeToString,
+            ),
+            'InviteUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.InviteUser,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.InviteUserRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.InviteUserResponse.SerializeToString,
+            ),
+            'ListInvitations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInvitations,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListInvitationsRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListInvitationsResponse.SerializeToString,
+            ),
+            'RevokeInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeInvitation,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RevokeInvitationRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RevokeInvitationResponse.SerializeToString,
+            ),
+            'AcceptInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptInvitation,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.AcceptInvitationRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.AcceptInvitationResponse.SerializeToString,
+            ),
             'RegisterClient': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterClient,
                     request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterClientRequest.FromString,
                     response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterClientResponse.SerializeToString,
+            ),
+            'ConfirmClient': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmClient,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ConfirmClientRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ConfirmClientResponse.SerializeToString,
             ),
             'ListClients': grpc.unary_unary_rpc_method_handler(
                     servicer.ListClients,
@@ -621,6 +738,168 @@ class IdentityService:
             _registered_method=True)
 
     @staticmethod
+    def DismissUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/DismissUser',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.DismissUserRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.DismissUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeUserRoles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/ChangeUserRoles',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.ChangeUserRolesRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.ChangeUserRolesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InviteUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/InviteUser',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.InviteUserRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.InviteUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInvitations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/ListInvitations',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.ListInvitationsRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.ListInvitationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/RevokeInvitation',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.RevokeInvitationRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.RevokeInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/AcceptInvitation',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.AcceptInvitationRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.AcceptInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RegisterClient(request,
             target,
             options=(),
@@ -637,6 +916,33 @@ class IdentityService:
             '/portolan.identity.v1.IdentityService/RegisterClient',
             portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterClientRequest.SerializeToString,
             portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterClientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmClient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/ConfirmClient',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.ConfirmClientRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.ConfirmClientResponse.FromString,
             options,
             channel_credentials,
             insecure,

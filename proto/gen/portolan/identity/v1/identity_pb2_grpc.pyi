@@ -46,8 +46,20 @@ class IdentityServiceStub:
     GetOrganisation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetOrganisationRequest, _identity_pb2.GetOrganisationResponse]
     ListOrganisations: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListOrganisationsRequest, _identity_pb2.ListOrganisationsResponse]
     RegisterUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RegisterUserRequest, _identity_pb2.RegisterUserResponse]
+    """For the demonstration's seed alone: elsewhere a person is invited and chooses the own password."""
     ListUsers: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListUsersRequest, _identity_pb2.ListUsersResponse]
+    DismissUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.DismissUserRequest, _identity_pb2.DismissUserResponse]
+    """Voids the person's tokens and the machines they answer for. Idempotent."""
+    ChangeUserRoles: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ChangeUserRolesRequest, _identity_pb2.ChangeUserRolesResponse]
+    InviteUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.InviteUserRequest, _identity_pb2.InviteUserResponse]
+    """A one-time token goes to the address, by letter alone."""
+    ListInvitations: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListInvitationsRequest, _identity_pb2.ListInvitationsResponse]
+    RevokeInvitation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeInvitationRequest, _identity_pb2.RevokeInvitationResponse]
+    AcceptInvitation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.AcceptInvitationRequest, _identity_pb2.AcceptInvitationResponse]
+    """Open to whoever holds the token; the same token and password again is the same person."""
     RegisterClient: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RegisterClientRequest, _identity_pb2.RegisterClientResponse]
+    ConfirmClient: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ConfirmClientRequest, _identity_pb2.ConfirmClientResponse]
+    """By the person who answers for the machine, signed in as themselves. Idempotent."""
     ListClients: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListClientsRequest, _identity_pb2.ListClientsResponse]
     RevokeClient: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RevokeClientRequest, _identity_pb2.RevokeClientResponse]
     GrantMandate: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GrantMandateRequest, _identity_pb2.GrantMandateResponse]
@@ -76,8 +88,20 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     GetOrganisation: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetOrganisationRequest, _identity_pb2.GetOrganisationResponse]  # type: ignore[assignment]
     ListOrganisations: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListOrganisationsRequest, _identity_pb2.ListOrganisationsResponse]  # type: ignore[assignment]
     RegisterUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.RegisterUserRequest, _identity_pb2.RegisterUserResponse]  # type: ignore[assignment]
+    """For the demonstration's seed alone: elsewhere a person is invited and chooses the own password."""
     ListUsers: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListUsersRequest, _identity_pb2.ListUsersResponse]  # type: ignore[assignment]
+    DismissUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.DismissUserRequest, _identity_pb2.DismissUserResponse]  # type: ignore[assignment]
+    """Voids the person's tokens and the machines they answer for. Idempotent."""
+    ChangeUserRoles: _aio.UnaryUnaryMultiCallable[_identity_pb2.ChangeUserRolesRequest, _identity_pb2.ChangeUserRolesResponse]  # type: ignore[assignment]
+    InviteUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.InviteUserRequest, _identity_pb2.InviteUserResponse]  # type: ignore[assignment]
+    """A one-time token goes to the address, by letter alone."""
+    ListInvitations: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListInvitationsRequest, _identity_pb2.ListInvitationsResponse]  # type: ignore[assignment]
+    RevokeInvitation: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeInvitationRequest, _identity_pb2.RevokeInvitationResponse]  # type: ignore[assignment]
+    AcceptInvitation: _aio.UnaryUnaryMultiCallable[_identity_pb2.AcceptInvitationRequest, _identity_pb2.AcceptInvitationResponse]  # type: ignore[assignment]
+    """Open to whoever holds the token; the same token and password again is the same person."""
     RegisterClient: _aio.UnaryUnaryMultiCallable[_identity_pb2.RegisterClientRequest, _identity_pb2.RegisterClientResponse]  # type: ignore[assignment]
+    ConfirmClient: _aio.UnaryUnaryMultiCallable[_identity_pb2.ConfirmClientRequest, _identity_pb2.ConfirmClientResponse]  # type: ignore[assignment]
+    """By the person who answers for the machine, signed in as themselves. Idempotent."""
     ListClients: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListClientsRequest, _identity_pb2.ListClientsResponse]  # type: ignore[assignment]
     RevokeClient: _aio.UnaryUnaryMultiCallable[_identity_pb2.RevokeClientRequest, _identity_pb2.RevokeClientResponse]  # type: ignore[assignment]
     GrantMandate: _aio.UnaryUnaryMultiCallable[_identity_pb2.GrantMandateRequest, _identity_pb2.GrantMandateResponse]  # type: ignore[assignment]
@@ -156,7 +180,8 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _identity_pb2.RegisterUserRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_identity_pb2.RegisterUserResponse, _abc.Awaitable[_identity_pb2.RegisterUserResponse]]: ...
+    ) -> _typing.Union[_identity_pb2.RegisterUserResponse, _abc.Awaitable[_identity_pb2.RegisterUserResponse]]:
+        """For the demonstration's seed alone: elsewhere a person is invited and chooses the own password."""
 
     @_abc_1.abstractmethod
     def ListUsers(
@@ -166,11 +191,64 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_pb2.ListUsersResponse, _abc.Awaitable[_identity_pb2.ListUsersResponse]]: ...
 
     @_abc_1.abstractmethod
+    def DismissUser(
+        self,
+        request: _identity_pb2.DismissUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.DismissUserResponse, _abc.Awaitable[_identity_pb2.DismissUserResponse]]:
+        """Voids the person's tokens and the machines they answer for. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ChangeUserRoles(
+        self,
+        request: _identity_pb2.ChangeUserRolesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ChangeUserRolesResponse, _abc.Awaitable[_identity_pb2.ChangeUserRolesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def InviteUser(
+        self,
+        request: _identity_pb2.InviteUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.InviteUserResponse, _abc.Awaitable[_identity_pb2.InviteUserResponse]]:
+        """A one-time token goes to the address, by letter alone."""
+
+    @_abc_1.abstractmethod
+    def ListInvitations(
+        self,
+        request: _identity_pb2.ListInvitationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ListInvitationsResponse, _abc.Awaitable[_identity_pb2.ListInvitationsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RevokeInvitation(
+        self,
+        request: _identity_pb2.RevokeInvitationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.RevokeInvitationResponse, _abc.Awaitable[_identity_pb2.RevokeInvitationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AcceptInvitation(
+        self,
+        request: _identity_pb2.AcceptInvitationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.AcceptInvitationResponse, _abc.Awaitable[_identity_pb2.AcceptInvitationResponse]]:
+        """Open to whoever holds the token; the same token and password again is the same person."""
+
+    @_abc_1.abstractmethod
     def RegisterClient(
         self,
         request: _identity_pb2.RegisterClientRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.RegisterClientResponse, _abc.Awaitable[_identity_pb2.RegisterClientResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ConfirmClient(
+        self,
+        request: _identity_pb2.ConfirmClientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.ConfirmClientResponse, _abc.Awaitable[_identity_pb2.ConfirmClientResponse]]:
+        """By the person who answers for the machine, signed in as themselves. Idempotent."""
 
     @_abc_1.abstractmethod
     def ListClients(
