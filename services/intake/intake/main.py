@@ -27,7 +27,8 @@ from intake.api import AUTHORITY, IntakeApi
 from intake.domain.rulebook import Rulebooks
 from intake.events import GROUP, TOPICS, handlers
 from intake.settings import Settings
-from intake.store.files import FolderStore
+from intake.store.files import FileStore, FolderStore
+from intake.store.objects import ObjectStore
 from intake.store.viruses import Clamd, NoSearch
 
 SERVICE = "intake"
@@ -81,14 +82,26 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
 
 
 async def _attachments(settings: Settings, db: Database) -> Attachments:
-    files = FolderStore((settings.home or Path(".portolan")) / "attachments")
+    files = _file_store(settings)
     try:
         await files.open()
     except Unavailable as error:
-        # Documents do not wait for attachments: these are refused until the folder can be written.
-        telemetry.log().error("attachments_unavailable", reason=str(error.__cause__))
+        # Documents do not wait for attachments: these are refused until they can be written.
+        telemetry.log().error("attachments_unavailable", reason=str(error.__cause__ or error))
     search = Clamd(settings.clamd_address) if settings.clamd_address else NoSearch()
     return Attachments(db, files, search, settings.attachment_bytes_max)
+
+
+def _file_store(settings: Settings) -> FileStore:
+    if not settings.attachments_endpoint:
+        return FolderStore((settings.home or Path(".portolan")) / "attachments")
+    return ObjectStore(
+        settings.attachments_endpoint,
+        settings.attachments_bucket,
+        settings.attachments_access_key,
+        settings.attachments_secret_key,
+        settings.attachments_region,
+    )
 
 
 def api_server(

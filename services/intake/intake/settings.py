@@ -9,3 +9,9 @@ class Settings(ServiceSettings):
     attachment_bytes_max: int = 20 * 1024 * 1024
     # `host:port` of a ClamAV daemon; files are not searched when empty.
     clamd_address: str = ""
+    # An object store that speaks S3, as https://storage.example:9000; the folder under `home` when empty.
+    attachments_endpoint: str = ""
+    attachments_bucket: str = "portolan-attachments"
+    attachments_region: str = "us-east-1"
+    attachments_access_key: str = ""
+    attachments_secret_key: str = ""

@@ -30,7 +30,10 @@ class Incoming(Protocol):
 
 
 class FileStore(Protocol):
-    """`receive` is S3's multipart upload, `read` a GET: no file is ever changed or listed."""
+    """No file is ever changed or listed."""
+
+    async def open(self) -> None:
+        """Raises Unavailable while nothing could be kept here."""
 
     def receive(self) -> AbstractAsyncContextManager[Incoming]: ...
 
