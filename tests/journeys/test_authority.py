@@ -36,7 +36,7 @@ VERDICTS: Mapping[str, str] = {
             *("issue_token", "sign_in", "list_token_keys", "get_openid_configuration", "list_receipt_keys"),
             *("list_document_types", "get_document_type", "list_reference_codes", "get_data_dictionary"),
             *("get_status", "get_health", "get_readiness", "get_openapi"),
-            *("get_docs", "get_docs_script", "get_docs_style"),
+            *("get_docs", "get_docs_script", "get_docs_style", "get_front_page"),
         ),
         PUBLIC,
     ),

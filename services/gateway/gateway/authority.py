@@ -135,6 +135,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_readiness": Authority(ANYONE, PUBLIC),
     "get_openapi": Authority(ANYONE, PUBLIC),
     "get_docs": Authority(ANYONE, PUBLIC),
+    "get_front_page": Authority(ANYONE, PUBLIC),
     "get_docs_script": Authority(ANYONE, PUBLIC),
     "get_docs_style": Authority(ANYONE, PUBLIC),
 }

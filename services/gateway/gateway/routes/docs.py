@@ -25,6 +25,11 @@ async def get_docs(call: Call) -> Response:
     return _asset("docs.html", "text/html; charset=utf-8")
 
 
+async def get_front_page(call: Call) -> Response:
+    """Who opens the address alone finds what can be done here."""
+    return await get_docs(call)
+
+
 async def get_docs_script(call: Call) -> Response:
     return _asset("docs.js", "text/javascript; charset=utf-8")
 
@@ -45,6 +50,7 @@ def _bytes(name: str) -> bytes:
 
 OPERATIONS = (
     Operation("GET", "/openapi.json", get_openapi, "This contract, OpenAPI 3.1", answer=dict[str, Any], tag="docs"),
+    Operation(*("GET", "/", get_front_page, "The docs, at the door"), answer_media_type="text/html", tag="docs"),
     Operation(*("GET", "/docs", get_docs, "This contract, for people"), answer_media_type="text/html", tag="docs"),
     Operation(
         *("GET", "/docs/docs.js", get_docs_script, "The page's script"), answer_media_type="text/javascript", tag="docs"
