@@ -121,7 +121,8 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         return intake_pb2.ProvideInformationResponse(document_json=encoded(a_document(request.id)), etag='"2"')
 
     async def GetTimeline(self, request: Any, context: Any) -> Any:
-        shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED", "holder": None, "items": []}
+        shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED"}
+        shown |= {"due_at": None, "holder": None, "items": []}
         return intake_pb2.GetTimelineResponse(timeline_json=encoded(shown))
 
     async def WaitTimeline(self, request: Any, context: Any) -> Any:

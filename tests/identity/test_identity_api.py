@@ -187,6 +187,11 @@ async def test_recipients_are_the_shared_feed_and_the_people(face: Face) -> None
             (bank.id, "", "en"),
             (user.id, user.email, "ar"),
         ]
+    head = await face.house.user(bank, "org_admin")
+    for role, found in (("org_admin", [head.id]), ("bank_officer", [user.id]), ("king", [])):
+        request = pb.ListRecipientsRequest(agency_code="BANK-1", role=role)
+        answer = await face.call_as_service("ListRecipients", request)
+        assert [one.id for one in answer.recipients] == found
     for request in (pb.ListRecipientsRequest(), pb.ListRecipientsRequest(agency_code="NOBODY")):
         assert not (await face.call_as_service("ListRecipients", request)).recipients
 

@@ -107,6 +107,17 @@ async def test_what_silence_decides_is_announced_and_told_with_its_law(window: W
     assert (await window.document(title))["state"] == "DOMICILED"
 
 
+async def test_the_whole_documents_due_moment_is_shown_until_the_operator_is_waited_for(window: Window) -> None:
+    title = await window.title("REGISTERED")
+    assert (await window.timeline(title))["due_at"] is None
+    opening = opened(title)
+    opening.MergeFrom(routing.TaskOpened(document_due_at=DUE))
+    await tell(window, opening)
+    assert (await window.timeline(title))["due_at"] == "2030-01-01T00:00:00.000000Z"
+    await tell(window, routing.CaseClosed(document_id=title, outcome="completed", closed_at=NOW))
+    assert (await window.timeline(title))["due_at"] is None
+
+
 async def test_the_holder_is_who_must_answer_now(window: Window) -> None:
     title = await window.title("REGISTERED")
     assert (await window.timeline(title))["holder"] is None
@@ -165,13 +176,14 @@ async def test_everything_else_is_told_on_the_timeline(window: Window) -> None:
         window,
         routing.CaseOpened(document_id=title, opened_at=NOW),
         routing.TaskSigned(document_id=title, signed_by="o", outcome="grant", signed_at=NOW),
+        routing.DeadlineNear(document_id=title, agency="A", rung="0", due_at=DUE, noticed_at=NOW, notify=["agency"]),
         routing.DeadlineMissed(document_id=title, agency="A", rung="1", due_at=DUE, missed_at=NOW),
         billing.ChargeRecorded(document_id=title, tariff="T", occurred_at=NOW),
         routing.CaseClosed(document_id=title, outcome="completed", closed_at=NOW),
         times=2,
     )
     timeline = await window.timeline(title)
-    told = ["case_opened", "task_signed", "deadline_missed", "charge_recorded", "case_closed"]
+    told = ["case_opened", "task_signed", "deadline_near", "deadline_missed", "charge_recorded", "case_closed"]
     assert [item["kind"] for item in timeline["items"]] == ["state", *told]
     assert_unbroken(timeline)
     assert (await window.document(title))["updated_at"] == (await window.document(title))["submitted_at"]

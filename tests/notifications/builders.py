@@ -129,6 +129,8 @@ def an_organisation(name: str, language: str, *users: str) -> list[Recipient]:
 PEOPLE: Mapping[Target, Sequence[Recipient]] = {
     Target(organisation_id="importer"): an_organisation("importer", "ar", "ar", "en"),
     Target(organisation_id="broker"): an_organisation("broker", "fr", "fr"),
+    Target(agency="AG", role="org_admin"): [Recipient("agency-head", "agency-org", "h@agency.example", "fr", True)],
+    Target(role="operator_admin"): [Recipient("window-head", "window", "h@window.example", "en", True)],
     Target(agency="AG"): an_organisation("agency-org", "en", "en"),
 }
 
@@ -173,6 +175,18 @@ def task_opened(document_id: str = "doc-1") -> routing.TaskOpened:
         reference=f"A-{document_id}",
         document_type=TYPE,
         agency="AG",
+        due_at=wire.timestamp(NOW),
+    )
+
+
+def deadline_missed(*notify: str) -> routing.DeadlineMissed:
+    return routing.DeadlineMissed(
+        document_id="doc-1",
+        reference="A-doc-1",
+        agency="AG",
+        rung="late",
+        notify=notify,
+        labels=said_in_three("En retard", "متأخر", "Late"),
         due_at=wire.timestamp(NOW),
     )
 

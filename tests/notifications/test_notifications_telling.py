@@ -10,13 +10,16 @@ from notifications.store.directory import Directory
 from packs import reader
 from portolan.identity.v1 import events_pb2 as identity
 from portolan.intake.v1 import events_pb2 as intake
+from portolan.routing.v1 import events_pb2 as routing
 
 from tests.notifications.builders import (
+    TEMPLATES,
     CountedQuestions,
     a_pack,
     a_rule,
     an_event,
     charged,
+    deadline_missed,
     hear,
     imputed,
     refused,
@@ -96,6 +99,23 @@ async def test_the_agency_is_told_by_its_code_and_the_reason_by_its_label(db: Da
     await hear(db, submitted(), task_opened(), refused())
     assert [row[0] for row in await rows(db, WORDS.format("R3"))] == ["agency-org", "agency-org-en"]
     assert (await rows(db, WORDS.format("R4")))[0][4] == "وكالة: سبب"
+
+
+async def test_who_answers_for_the_agency_and_for_the_window_hear_what_a_rung_says(service_database: Database) -> None:
+    rules = [
+        a_rule(role, routing.DeadlineMissed, "escalated", role, when=f"'{role}' in notify")
+        for role in ("supervisor", "operator")
+    ]
+    templates = {**TEMPLATES, "escalated": ("{{ rung_label }}", "{{ agency_label }} {{ due_at }}")}
+    await actions.load_pack(service_database, a_pack(*rules, templates=templates))
+    await hear(service_database, submitted(), deadline_missed("agency"), deadline_missed("supervisor", "operator"))
+    assert await rows(service_database, TOLD) == [
+        ("operator", "window-head", "email"),
+        ("operator", "window-head", "in_app"),
+        ("supervisor", "agency-head", "email"),
+        ("supervisor", "agency-head", "in_app"),
+    ]
+    assert (await rows(service_database, WORDS.format("supervisor")))[0][3] == "En retard"
 
 
 async def test_a_rule_applies_only_when_it_says(db: Database) -> None:

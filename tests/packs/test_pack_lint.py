@@ -24,6 +24,18 @@ def test_a_type_that_may_be_amended_is_without_faults(pack_folder: PackFolder) -
     assert lint(pack_folder.write()) == []
 
 
+def test_ladders_that_lead_upwards_are_without_faults(pack_folder: PackFolder) -> None:
+    rungs: list[dict[str, Any]] = [
+        {"at": "0.5"},
+        {"key": "b", "at": "1"},
+        {"key": "c", "after_seconds": 60},
+        {"key": "d", "at": "1.5"},
+    ]
+    step_ladder(*rungs)(pack_folder)
+    put("ladder.yaml", value={"rungs": [{**RUNG, "at": "1"}]})(pack_folder)
+    assert lint(pack_folder.write()) == []
+
+
 def test_a_step_that_silence_decides_is_without_faults(pack_folder: PackFolder) -> None:
     tacit(basis=words("Act"))(pack_folder)
     assert lint(pack_folder.write()) == []
@@ -38,6 +50,9 @@ def put(container: str, *place: Any, value: Any) -> Change:
     """Sets one thing in one file of the pack."""
 
     def change(folder: PackFolder) -> None:
+        if not place:
+            folder[container] = value
+            return
         inner = folder[container]
         for step in place[:-1]:
             inner = inner[step]
@@ -113,6 +128,13 @@ def tacit(**changes: Any) -> Change:
     return put(TYPE, "steps", 0, "tacit", value={"outcome": "accept", "seconds": 7200, **changes})
 
 
+RUNG = {"key": "a", "notify": ["agency"], "labels": words("Rung")}
+
+
+def step_ladder(*rungs: dict[str, Any]) -> Change:
+    return put(TYPE, "steps", 0, "ladder", value=[{**RUNG, **rung} for rung in rungs])
+
+
 def together(*changes: Change) -> Change:
     def change(folder: PackFolder) -> None:
         for one in changes:
@@ -130,6 +152,12 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     (put("routing.yaml", "rules", 0, "colour", value="red"), "routing.yaml", "colour", "unknown field"),
     # silence
     (tacit(), TYPE, "tacit", "the law that lets silence decide is not named"),
+    (
+        together(tacit(basis=words("Act")), put(TYPE, "steps", 0, "outcomes", "accept", "then", value="step:bank")),
+        TYPE,
+        "outcome: accept",
+        "silence leads back",
+    ),
     (tacit(basis=words("Act"), outcome="bless"), TYPE, "bless", "bank has no outcome bless"),
     (tacit(basis=words("Act"), seconds=0), TYPE, "seconds", "a term is a positive number of seconds"),
     (tacit(basis=words("Act"), seconds=60), TYPE, "seconds", "before the agency's own term"),
@@ -140,6 +168,17 @@ FAULTS: list[tuple[Change, str, str, str]] = [
         "tacit",
         "two persons sign here",
     ),
+    # ladders
+    (step_ladder({"at": "1"}, {"at": "1"}), TYPE, "key", "is given twice"),
+    (step_ladder({"at": "1.5"}, {"key": "b", "at": "0.5"}), TYPE, "key: b", "does not come after the ones before"),
+    (step_ladder({}), TYPE, "key", "exactly one of at and after_seconds"),
+    (step_ladder({"at": "1", "after_seconds": 5}), TYPE, "key", "exactly one of at and after_seconds"),
+    (step_ladder({"at": "0.005"}), TYPE, "key", "in whole per cents"),
+    (step_ladder({"after_seconds": 0}), TYPE, "key", "a positive number of seconds"),
+    (step_ladder({"at": "1", "notify": []}), TYPE, "key", "tells nobody"),
+    (step_ladder({"at": "1", "notify": ["king"]}), TYPE, "king", "king"),
+    (step_ladder(*({"key": f"r{n}", "at": str(n)} for n in range(1, 10))), TYPE, "ladder", "at most 8 rungs"),
+    (put("ladder.yaml", value=[{**RUNG, "at": "0"}]), "ladder.yaml", "key", "more than nothing"),
     # amendments
     (amended(((*AMENDMENT, "states"), ["NOWHERE"])), TYPE, "NOWHERE", "unknown state NOWHERE"),
     (amended(((*AMENDMENT, "states"), ["REFUSED"])), TYPE, "REFUSED", "no transition amend from REFUSED"),

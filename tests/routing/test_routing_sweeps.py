@@ -6,13 +6,27 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from kit.database import Database
-from portolan.routing.v1.events_pb2 import DeadlineMissed
+from portolan.routing.v1.events_pb2 import DeadlineMissed, DeadlineNear
 from routing import actions
 from routing.actions import watching
 from routing.domain import Decision, Officer
 from routing.store import Rulebooks
 
-from tests.routing.builders import FRIDAY, MONDAY, hear, seeded, submitted, withdrawn
+from tests.routing.builders import (
+    BANK,
+    DECISION,
+    FRIDAY,
+    HOUR,
+    MONDAY,
+    OPINION,
+    a_pack,
+    a_type,
+    hear,
+    seeded,
+    submitted,
+    withdrawn,
+    words,
+)
 from tests.routing.told import rows, told
 
 pytestmark = pytest.mark.service("routing")
@@ -115,7 +129,7 @@ async def test_a_crash_between_claim_and_commit_leaves_no_trace(
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(watching, "say_missed", crash)
+        patched.setattr(watching, "say_climbed", crash)
         with pytest.raises(RuntimeError):
             await actions.sweep(service_database, books, DUE)
     assert await rows(service_database, "select count(*) from escalations") == [(0,)]
@@ -134,3 +148,51 @@ async def test_the_watch_sweeps_until_told_to_stop(service_database: Database, b
     stop.set()
     await asyncio.wait_for(watching_task, 5)
     assert await missed(service_database) != []
+
+
+LADDER = [
+    {"key": "half", "at": "0.5", "notify": ["agency"], "labels": words("half")},
+    {"key": "due", "at": "1.0", "notify": ["agency", "owner"], "labels": words("due")},
+    {"key": "later", "after_seconds": HOUR, "notify": ["supervisor", "operator"], "labels": words("later")},
+]
+
+
+async def climbed(database: Database) -> list[tuple[str, str, list[str]]]:
+    kinds = (DeadlineNear, DeadlineMissed)
+    messages = [message for message in await told(database) if isinstance(message, kinds)]
+    return [(type(one).__name__, one.rung, list(one.notify)) for one in messages]
+
+
+async def test_the_packs_own_ladder_says_who_hears_and_when(service_database: Database) -> None:
+    books = await seeded(service_database, a_pack(ladder=LADDER))
+    await opened(service_database, books, "doc-1")
+    for hours in (3, 4, 5):
+        await actions.sweep(service_database, books, MONDAY + timedelta(hours=hours))
+    near = ("DeadlineNear", "half", ["agency"])
+    assert await climbed(service_database) == [near]
+    await actions.sweep(service_database, books, DUE)
+    await actions.sweep(service_database, books, DUE + timedelta(hours=1))
+    assert await climbed(service_database) == [
+        near,
+        ("DeadlineMissed", "due", ["agency", "owner"]),
+        ("DeadlineMissed", "later", ["supervisor", "operator"]),
+    ]
+    (*_, last) = await told(service_database)
+    assert (last.step, last.document_type, dict(last.labels)) == ("opinion", "permit.licence", words("later"))
+
+
+async def test_a_steps_own_ladder_comes_before_the_packs(service_database: Database) -> None:
+    licence = a_type("permit.licence", {**OPINION, "ladder": LADDER[:1]}, DECISION, BANK)
+    books = await seeded(service_database, a_pack(ladder=LADDER, document_types={"permit.licence": licence}))
+    await opened(service_database, books, "doc-1")
+    await actions.sweep(service_database, books, MONDAY + timedelta(days=30))
+    assert await climbed(service_database) == [("DeadlineNear", "half", ["agency"])]
+
+
+async def test_the_due_moment_of_the_whole_document_is_said(service_database: Database, books: Rulebooks) -> None:
+    """Eight hours of opinion, four of decision, four of the bank."""
+    await opened(service_database, books, "doc-1")
+    opening, task = await told(service_database)
+    whole = MONDAY + timedelta(days=2)
+    assert opening.due_at.ToDatetime(tzinfo=whole.tzinfo) == whole
+    assert task.document_due_at.ToDatetime(tzinfo=whole.tzinfo) == whole

@@ -101,6 +101,17 @@ def test_a_ladder_of_ones_own() -> None:
     assert ([rung.rung for rung in missed], timer.next_rung_at) == (["half"], timer.fire_at)
 
 
+def test_rungs_are_climbed_in_the_order_in_which_the_budget_meets_them() -> None:
+    """A working day after the due moment is later than half as much again of a short term, not of a long one."""
+    rungs = (Rung("due", 100), Rung("half as much again", 150), Rung("a day more", 100, 8 * HOUR))
+    short = start_timer("timer", "working", 4 * HOUR, MONDAY, CALENDARS, rungs)
+    long = start_timer("timer", "working", 40 * HOUR, MONDAY, CALENDARS, rungs)
+    assert [rung.name for rung in short.ladder] == ["due", "half as much again", "a day more"]
+    assert [rung.name for rung in long.ladder] == ["due", "a day more", "half as much again"]
+    _, missed = short.climb(MONDAY + timedelta(days=7), CALENDARS)
+    assert missed[-1].at == at("2026-03-03T13:00")
+
+
 def test_a_cancelled_clock_remembers_when_it_was_due_and_strikes_no_more() -> None:
     cancelled = a_timer().cancel()
     assert (cancelled.state, cancelled.fire_at, cancelled.next_rung_at) == (

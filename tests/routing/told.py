@@ -17,6 +17,7 @@ DECODER = Decoder(
         events_pb2.TaskDecided,
         events_pb2.CaseClosed,
         events_pb2.DeadlineMissed,
+        events_pb2.DeadlineNear,
         events_pb2.InformationRequested,
         events_pb2.InformationLapsed,
         events_pb2.TaskResumed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -28,7 +29,8 @@ TOPICS = ("portolan.routing.case.v1", "portolan.billing.charge.v1")
 
 
 def case_opened(event: routing.CaseOpened) -> Happening:
-    return Happening(event.document_id, Item("case_opened", wire.moment(event.opened_at)))
+    item = Item("case_opened", wire.moment(event.opened_at), due_at=wire.moment_or_none(event.due_at))
+    return Happening(event.document_id, item)
 
 
 def task_opened(event: routing.TaskOpened) -> Happening:
@@ -39,7 +41,7 @@ def task_opened(event: routing.TaskOpened) -> Happening:
         agency=event.agency,
         step=event.step,
         due_at=due_at,
-        detail=_silence(event),
+        detail=_terms(event),
     )
     task = Task(event.task_id, event.document_id, event.agency, event.step, opened_at, due_at)
     return Happening(event.document_id, item, event.document_event, opened=task)
@@ -78,14 +80,11 @@ def case_closed(event: routing.CaseClosed) -> Happening:
 
 
 def deadline_missed(event: routing.DeadlineMissed) -> Happening:
-    item = Item(
-        kind="deadline_missed",
-        at=wire.moment(event.missed_at),
-        agency=event.agency,
-        due_at=wire.moment_or_none(event.due_at),
-        detail={"rung": event.rung},
-    )
-    return Happening(event.document_id, item)
+    return _rung("deadline_missed", wire.moment(event.missed_at), event)
+
+
+def deadline_near(event: routing.DeadlineNear) -> Happening:
+    return _rung("deadline_near", wire.moment(event.noticed_at), event)
 
 
 def task_resumed(event: routing.TaskResumed) -> Happening:
@@ -96,7 +95,7 @@ def task_resumed(event: routing.TaskResumed) -> Happening:
         agency=event.agency,
         step=event.step,
         due_at=due_at,
-        detail=_silence(event),
+        detail=_terms(event),
     )
     task = Task(event.task_id, event.document_id, event.agency, event.step, resumed_at, due_at)
     return Happening(event.document_id, item, resumed=task)
@@ -143,11 +142,27 @@ def charge_recorded(event: billing.ChargeRecorded) -> Happening:
     return Happening(event.document_id, Item("charge_recorded", wire.moment(event.occurred_at), detail=detail))
 
 
-def _silence(event: routing.TaskOpened | routing.TaskResumed) -> dict[str, Any] | None:
-    """When the law takes silence for an answer, and for which."""
-    if not event.HasField("tacit_at"):
-        return None
-    return {"tacit": {"outcome": event.tacit_outcome, "at": wire.rfc3339(wire.moment(event.tacit_at))}}
+def _rung(kind: str, at: datetime, event: routing.DeadlineMissed | routing.DeadlineNear) -> Happening:
+    told = {"notify": list(event.notify), "labels": dict(event.labels)} if event.notify else {}
+    item = Item(
+        kind=kind,
+        at=at,
+        agency=event.agency,
+        step=event.step,
+        due_at=wire.moment_or_none(event.due_at),
+        detail={"rung": event.rung, **told},
+    )
+    return Happening(event.document_id, item)
+
+
+def _terms(event: routing.TaskOpened | routing.TaskResumed) -> dict[str, Any] | None:
+    """When the whole document is due; when the law takes silence for an answer, and for which."""
+    terms: dict[str, Any] = {}
+    if event.HasField("document_due_at"):
+        terms["document_due_at"] = wire.rfc3339(wire.moment(event.document_due_at))
+    if event.HasField("tacit_at"):
+        terms["tacit"] = {"outcome": event.tacit_outcome, "at": wire.rfc3339(wire.moment(event.tacit_at))}
+    return terms or None
 
 
 def _quantity(message: type_pb2.Quantity) -> Quantity:
@@ -162,6 +177,7 @@ HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.TaskDecided: task_decided,
     routing.CaseClosed: case_closed,
     routing.DeadlineMissed: deadline_missed,
+    routing.DeadlineNear: deadline_near,
     routing.TaskResumed: task_resumed,
     billing.ChargeRecorded: charge_recorded,
 }

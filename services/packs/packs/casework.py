@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 from .value import Labels, Value
@@ -18,3 +19,21 @@ class Tacit(Value, frozen=True, kw_only=True):
     basis: Labels = {}
     four_eyes: bool = False
     channels: tuple[Channel, ...] = ("green", "orange")
+
+
+class Escalation(Value, frozen=True, kw_only=True):
+    """A rung of the ladder: at a share of the term, or so many seconds of it after it is due; and who hears."""
+
+    key: str
+    at: Decimal | None = None
+    after_seconds: int | None = None
+    notify: tuple[Literal["agency", "supervisor", "owner", "operator"], ...]
+    labels: Labels
+
+    @property
+    def percent(self) -> int:
+        return 100 if self.at is None else int(self.at * 100)
+
+    @property
+    def is_before_due(self) -> bool:
+        return self.percent < 100

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from .casework import Escalation as Escalation
 from .casework import Tacit as Tacit
 from .codes import Code as Code
 from .codes import CodeList as CodeList
@@ -177,7 +178,7 @@ class NotificationRule(Value, frozen=True, kw_only=True):
     id: str
     event: str
     when: str | None = None
-    recipients: tuple[Literal["owner", "submitter", "agency", "person"], ...]
+    recipients: tuple[Literal["owner", "submitter", "agency", "supervisor", "operator", "person"], ...]
     channels: tuple[str, ...]
     template: str
     # Nobody may mute it: what has legal effect, or costs money.
@@ -209,6 +210,8 @@ class Pack(Value, frozen=True, kw_only=True):
     templates: dict[str, Template] = {}
     lists: dict[str, CodeList] = {}
     reasons: dict[str, Reason] = {}
+    # Who is told when a term runs out; a step may have its own.
+    ladder: tuple[Escalation, ...] | None = None
     dictionary: Dictionary = Dictionary()
     document_types: dict[str, DocumentType] = {}
 

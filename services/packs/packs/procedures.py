@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from .casework import Tacit
+from .casework import Escalation, Tacit
 from .value import Labels, Value
 from .visits import VisitTerms
 
@@ -119,6 +119,8 @@ class Step(Value, frozen=True, kw_only=True):
     tacit: Tacit | None = None
     visit: VisitTerms | None = None
     entries_max: int = ENTRIES_MAX_DEFAULT
+    # Instead of the pack's own ladder.
+    ladder: tuple[Escalation, ...] | None = None
     outcomes: dict[str, Outcome]
 
 

@@ -19,6 +19,7 @@ from .model import (
     CodeList,
     Dictionary,
     DocumentType,
+    Escalation,
     Identity,
     NotificationRule,
     Pack,
@@ -85,6 +86,7 @@ class Folder:
             "templates": dict(self._named("templates", _whole(Template))),
             "lists": dict(self._named("lists", _code_list)),
             "reasons": self._part("reasons.yaml", _keyed_list(Reason, "code"), optional=True) or {},
+            "ladder": self._part("ladder.yaml", _list_under("rungs", Escalation), optional=True),
             "dictionary": self._part("dictionary.yaml", _whole(Dictionary), optional=True) or Dictionary(),
             "document_types": dict(self._document_types()),
         }

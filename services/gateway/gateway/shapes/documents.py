@@ -110,9 +110,12 @@ class TimelineItem(msgspec.Struct, rename={"from_": "from"}, kw_only=True):
 
 
 class Timeline(msgspec.Struct):
+    """`due_at`: when the whole document is due; null when nothing is, and while the operator is waited for."""
+
     document_id: str
     reference: str
     state: str
+    due_at: Moment | None
     holder: Holder | None
     items: list[TimelineItem]
 

@@ -13,6 +13,7 @@ from identity.actions.passwords import Passwords
 from identity.actions.requests import Asked, answered, request
 from identity.actions.vault import Vault
 from identity.domain import access
+from identity.domain.organisations import Kind, Organisation
 from identity.domain.people import (
     Client,
     User,
@@ -185,13 +186,20 @@ async def _managed_client(tx: Tx, by: Principal, client_id: str) -> Client:
     return client
 
 
-async def recipients(tx: Tx, organisation_id: str, agency_code: str) -> list[User]:
-    """The organisation's shared feed, then its people; nobody when there is no such organisation."""
-    if agency_code:
-        organisation = await organisation_rows.by_agency_code(tx, agency_code)
-    else:
-        organisation = await organisation_rows.by_id(tx, organisation_id)
+async def recipients(tx: Tx, organisation_id: str, agency_code: str, role: str = "") -> list[User]:
+    """The organisation's shared feed, then its people; only those with the role when one is named."""
+    organisation = await _addressed(tx, organisation_id, agency_code, role)
     if organisation is None:
         return []
+    if role:
+        return await people.recipients(tx, organisation.id, role)
     shared = User(organisation.id, organisation.id, "", organisation.name, organisation.language, ())
     return [shared, *await people.recipients(tx, organisation.id)]
+
+
+async def _addressed(tx: Tx, organisation_id: str, agency_code: str, role: str) -> Organisation | None:
+    if agency_code:
+        return await organisation_rows.by_agency_code(tx, agency_code)
+    if role and not organisation_id:
+        return await organisation_rows.first_of_kind(tx, Kind.OPERATOR)
+    return await organisation_rows.by_id(tx, organisation_id)

@@ -217,8 +217,9 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
     async def ListRecipients(self, request: pb.ListRecipientsRequest, context: Any) -> pb.ListRecipientsResponse:
         organisation_id = messages.reference(request.organisation_id, "/organisation_id")
         agency_code = messages.reference(request.agency_code, "/agency_code")
+        role = messages.reference(request.role, "/role")
         async with self._db.connection() as connection:
-            found = await people.recipients(connection, organisation_id, agency_code)
+            found = await people.recipients(connection, organisation_id, agency_code, role)
         return pb.ListRecipientsResponse(recipients=map(messages.recipient, found))
 
     def _member(self, organisation_id: str, one: str) -> tuple[str, str]:

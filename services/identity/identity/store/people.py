@@ -157,11 +157,11 @@ async def user_bearer(tx: Tx, email: str) -> Bearer | None:
     )
 
 
-async def recipients(tx: Tx, organisation_id: str) -> list[User]:
+async def recipients(tx: Tx, organisation_id: str, role: str = "") -> list[User]:
+    """All of them without a role."""
     query = f"""
         select {USER} from users
-        where organisation_id = %s and dismissed_at is null
-        order by id
-        limit {RECIPIENTS_MAX}
-        """
-    return await rows.many(tx, User, query, [organisation_id])
+        where organisation_id = %s and dismissed_at is null and (%s = '' or %s = any(roles))
+        order by id limit {RECIPIENTS_MAX}
+    """
+    return await rows.many(tx, User, query, [organisation_id, role, role])

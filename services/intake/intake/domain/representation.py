@@ -19,6 +19,8 @@ from intake.domain.imputations import Imputation
 from intake.domain.titles import EntryKind, TitleLine
 from intake.domain.values import decimal_text
 
+NOTHING_DUE_AFTER = {"information_requested", "case_closed"}
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -73,16 +75,28 @@ def receipt_json(receipt: bytes, body: bytes) -> bytes:
     return b"".join((receipt[:-1], b',"body":', body, b"}"))
 
 
-def timeline_json(document: Document, holder: Holder | None, items: Iterable[Item]) -> bytes:
+def timeline_json(document: Document, holder: Holder | None, items: Sequence[Item]) -> bytes:
     return msgspec.json.encode(
         {
             "document_id": document.id,
             "reference": document.reference,
             "state": document.state,
+            "due_at": due_at(items),
             "holder": _holder(holder) if holder else None,
             "items": [_item(seq, item) for seq, item in enumerate(items, 1)],
         }
     )
+
+
+def due_at(items: Iterable[Item]) -> str | None:
+    """When the whole document is due, by what was last said; nobody can say while the operator is waited for."""
+    due = None
+    for item in items:
+        if item.kind in NOTHING_DUE_AFTER:
+            due = None
+        elif item.detail and "document_due_at" in item.detail:
+            due = item.detail["document_due_at"]
+    return due
 
 
 def item_json(seq: int, item: Item) -> bytes:

@@ -33,7 +33,7 @@ HEARD: Mapping[str, type[Message]] = {
         *(intake.DocumentSubmitted, intake.DocumentAmended, intake.DocumentWithdrawn, intake.DocumentDecided),
         *(intake.AmendmentProposed, intake.DocumentCancelled, intake.TitleImputed, intake.TitleReleased),
         *(routing.CaseOpened, routing.TaskOpened, routing.TaskSigned, routing.TaskDecided, routing.CaseClosed),
-        *(routing.DeadlineMissed, routing.InformationRequested, routing.InformationLapsed),
+        *(routing.DeadlineNear, routing.DeadlineMissed, routing.InformationRequested, routing.InformationLapsed),
         intake.InformationProvided,
         *(billing.ChargeRecorded, own.WebhookEndpointDisabled),
         *(identity.PersonInvited, identity.ClientAwaitsConfirmation),

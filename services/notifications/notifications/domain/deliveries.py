@@ -19,15 +19,19 @@ LEASE_S = 120
 
 @dataclass(frozen=True)
 class Recipient:
-    """A person with an address, or an organisation's shared feed, which has none."""
+    """A person with an address, or an organisation's shared feed, which has none.
+
+    `is_alone`: addressed for the role held, where no shared feed hears it.
+    """
 
     id: str
     organisation_id: str
     address: str
     language: str
+    is_alone: bool = False
 
     def hears_by(self, channel: str) -> bool:
-        return bool(self.address) == (channel == EMAIL)
+        return self.is_alone or bool(self.address) == (channel == EMAIL)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from typing import Any
 
 DOCUMENT_SUBMITTED = "portolan.intake.v1.DocumentSubmitted"
 
+# Who answers for an agency's work, and who for the window's.
+SUPERVISOR = "org_admin"
+OPERATOR = "operator_admin"
 # The names under which events speak of whom a rule calls owner and submitter.
 OWNER_FIELDS = ("owner_organisation_id", "principal_organisation_id", "payer_organisation_id", "organisation_id")
 # A rule's recipient that the event itself names, address and all.
@@ -57,17 +60,23 @@ class Said:
 
 @dataclass(frozen=True)
 class Target:
-    """Whom a rule means: an organisation by id, or whoever sits in an agency by its code."""
+    """Whom a rule means: an organisation by id, or whoever sits in an agency by its code; only who has the role."""
 
     organisation_id: str = ""
     agency: str = ""
+    role: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.organisation_id or self.agency)
+        return bool(self.organisation_id or self.agency or self.role)
 
 
 def target(role: str, said: Said, document: Document | None) -> Target:
     """False when the event names nobody in that role."""
+    if role == "operator":
+        return Target(role=OPERATOR)
+    if role == "supervisor":
+        agency = said.first(("agency",))
+        return Target(agency=agency, role=SUPERVISOR) if agency else Target()
     if role == "agency":
         return Target(agency=said.first(("agency",)))
     if role == "owner":

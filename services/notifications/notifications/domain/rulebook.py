@@ -86,8 +86,10 @@ def _recipients(
 
 def _person(said: Said) -> Recipient:
     """Named by the event itself, with the address: somebody who may not be in any directory yet."""
-    names = ("recipient_id", "organisation_id", "email", "language")
-    return Recipient(*(str(said.fields[name]) for name in names))
+    id, organisation_id, address, language = (
+        str(said.fields[name]) for name in ("recipient_id", "organisation_id", "email", "language")
+    )
+    return Recipient(id, organisation_id, address, language)
 
 
 def _delivery(

@@ -104,6 +104,10 @@ class _Writer:
     def as_it_is(self, kind: str, text: str) -> str:
         return text
 
+    def own_words(self, kind: str, labels: Labels) -> str:
+        """What the event itself says in each language."""
+        return self._label(labels, "")
+
     def money(self, kind: str, money: Mapping[str, Any] | None) -> str:
         if not money or not money["currency"]:
             return ""
@@ -150,6 +154,8 @@ _WAYS: Mapping[str, tuple[str, Any]] = {
     "person_name": ("person", _Writer.as_it_is),
     "organisation_name": ("organisation", _Writer.as_it_is),
     "client_id": ("client", _Writer.as_it_is),
+    "labels": ("rung_label", _Writer.own_words),
+    "basis": ("basis", _Writer.own_words),
     "url": ("url", _Writer.as_it_is),
 }
 

@@ -56,9 +56,12 @@ class IdentityDirectory:
 
     async def ask(self, target: Target) -> Sequence[Recipient]:
         """An organisation or agency that identity does not know has nobody to be told."""
-        request = identity_pb2.ListRecipientsRequest(organisation_id=target.organisation_id, agency_code=target.agency)
+        request = identity_pb2.ListRecipientsRequest(
+            organisation_id=target.organisation_id, agency_code=target.agency, role=target.role
+        )
         try:
             answer = await rpc.call(self._stub.ListRecipients, request, token=self._token())
         except NotFound:
             return []
-        return [Recipient(one.id, one.organisation_id, one.email, one.language) for one in answer.recipients]
+        is_alone = bool(target.role)
+        return [Recipient(one.id, one.organisation_id, one.email, one.language, is_alone) for one in answer.recipients]

@@ -28,6 +28,8 @@ VARIABLES = frozenset(
         "organisation",
         "token",
         "client",
+        "rung_label",
+        "basis",
     }
 )
 # What a letter that gathers others may say of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
+from typing import Any
 
 from google.protobuf.message import Message
 from kit import outbox
@@ -18,11 +19,11 @@ from routing.domain import (
     Case,
     CaseClosed,
     CaseOpened,
-    DeadlineMissed,
     Fact,
     InformationLapsed,
     InformationRequested,
     Quantity,
+    RungClimbed,
     TaskDecided,
     TaskOpened,
     TaskResumed,
@@ -41,8 +42,8 @@ async def say(tx: Tx, case: Case, facts: Sequence[Fact]) -> None:
     await outbox.append_many(tx, entries(case, facts))
 
 
-async def say_missed(tx: Tx, missed: Sequence[tuple[Late, DeadlineMissed]]) -> None:
-    said = [OutboxEntry(TOPIC, late.document_id, _missed(fact, late)) for late, fact in missed]
+async def say_climbed(tx: Tx, climbed: Sequence[tuple[Late, RungClimbed]]) -> None:
+    said = [OutboxEntry(TOPIC, late.document_id, _climbed(fact, late)) for late, fact in climbed]
     await outbox.append_many(tx, said)
 
 
@@ -66,6 +67,7 @@ def _(fact: CaseOpened, case: Case) -> Message:
         risk_score=case.risk_score,
         rules=case.rules,
         opened_at=timestamp(fact.opened_at),
+        due_at=timestamp(fact.due_at),
     )
 
 
@@ -84,6 +86,7 @@ def _(fact: TaskOpened, case: Case) -> Message:
         document_event=fact.document_event,
         tacit_at=timestamp(fact.task.tacit_at),
         tacit_outcome=fact.task.tacit_outcome,
+        document_due_at=timestamp(fact.document_due_at),
     )
 
 
@@ -186,17 +189,24 @@ def _(fact: TaskResumed, case: Case) -> Message:
         due_at=timestamp(fact.task.due_at),
         tacit_at=timestamp(fact.task.tacit_at),
         tacit_outcome=fact.task.tacit_outcome,
+        document_due_at=timestamp(fact.document_due_at),
     )
 
 
-def _missed(fact: DeadlineMissed, late: Late) -> Message:
-    return events_pb2.DeadlineMissed(
-        task_id=fact.task_id,
-        case_id=late.case_id,
-        document_id=late.document_id,
-        reference=late.reference,
-        agency=fact.agency,
-        rung=fact.rung,
-        due_at=timestamp(fact.due_at),
-        missed_at=timestamp(fact.missed_at),
-    )
+def _climbed(fact: RungClimbed, late: Late) -> Message:
+    told: dict[str, Any] = {
+        "task_id": fact.task_id,
+        "case_id": late.case_id,
+        "document_id": late.document_id,
+        "reference": late.reference,
+        "document_type": late.document_type,
+        "step": late.step,
+        "agency": fact.agency,
+        "rung": fact.rung.key,
+        "notify": fact.rung.notify,
+        "labels": fact.rung.labels,
+        "due_at": timestamp(fact.due_at),
+    }
+    if fact.rung.is_before_due:
+        return events_pb2.DeadlineNear(**told, noticed_at=timestamp(fact.climbed_at))
+    return events_pb2.DeadlineMissed(**told, missed_at=timestamp(fact.climbed_at))

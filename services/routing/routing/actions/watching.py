@@ -13,10 +13,10 @@ from kit.errors import Unavailable
 from prometheus_client import Counter, Gauge
 
 from routing import store
-from routing.domain import DeadlineMissed, Missed
+from routing.domain import Missed, Rulebook, RungClimbed
 
 from .asking import LAPSE_DOCUMENTS_MAX, lapse
-from .said import say_missed
+from .said import say_climbed
 from .silence import SILENT_DOCUMENTS_MAX, fall_silent
 
 SWEEP_EVERY_S = 1.0
@@ -43,17 +43,17 @@ async def sweep(database: Database, rulebooks: store.Rulebooks, now: datetime) -
         climbed = []
         for late in found:
             rulebook = await rulebooks.of(late.pack_version, tx)
-            climbed.append((late, *late.timer.climb(now, rulebook.calendars)))
-        claims = [(timer.id, missed) for _, timer, rungs in climbed for missed in rungs]
+            climbed.append((late, rulebook, *late.timer.climb(now, rulebook.calendars)))
+        claims = [(timer.id, rung) for _, _, timer, rungs in climbed for rung in rungs]
         claimed = await store.claim_rungs(tx, claims, now)
-        await store.save_climbed(tx, [timer for _, timer, _ in climbed])
+        await store.save_climbed(tx, [timer for _, _, timer, _ in climbed])
         said = [
-            (late, _fact(late, rung))
-            for late, timer, rungs in climbed
+            (late, _fact(late, rulebook, rung))
+            for late, rulebook, timer, rungs in climbed
             for rung in rungs
             if (timer.id, rung.rung) in claimed
         ]
-        await say_missed(tx, said)
+        await say_climbed(tx, said)
     _measure([fact for _, fact in said], now)
     return len(found)
 
@@ -83,12 +83,14 @@ async def _round(database: Database, rulebooks: store.Rulebooks) -> bool:
     return is_full
 
 
-def _fact(late: store.Late, missed: Missed) -> DeadlineMissed:
-    assert late.timer.fire_at is not None  # noqa: S101 - only armed timers are late
-    return DeadlineMissed(late.task_id, late.agency, missed.rung, late.timer.fire_at, missed.at)
+def _fact(late: store.Late, rulebook: Rulebook, climbed: Missed) -> RungClimbed:
+    assert late.timer.fire_at is not None  # noqa: S101 - only armed timers climb
+    rung = rulebook.escalation(late.document_type, late.step, climbed.rung)
+    return RungClimbed(late.task_id, late.agency, rung, late.timer.fire_at, climbed.at)
 
 
-def _measure(missed: list[DeadlineMissed], now: datetime) -> None:
-    for fact in missed:
-        DEADLINES_MISSED_TOTAL.labels(fact.rung).inc()
-        SWEEP_BEHIND_SECONDS.set((now - fact.missed_at).total_seconds())
+def _measure(climbed: list[RungClimbed], now: datetime) -> None:
+    for fact in climbed:
+        if not fact.rung.is_before_due:
+            DEADLINES_MISSED_TOTAL.labels(fact.rung.key).inc()
+        SWEEP_BEHIND_SECONDS.set((now - fact.climbed_at).total_seconds())

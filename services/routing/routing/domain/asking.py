@@ -42,7 +42,8 @@ def provide_information(
     if task.state is not TaskState.WAITING:
         return case.with_task(task.told(information)), []
     task = task.resume(information, now, procedure.calendars)
-    return case.with_task(task), [TaskResumed(task, now)]
+    case = case.with_task(task)
+    return case, [TaskResumed(task, now, case.due_at(procedure))]
 
 
 def lapse(case: Case, procedure: Procedure, now: datetime) -> tuple[Case, list[Fact]]:
@@ -54,7 +55,10 @@ def lapse(case: Case, procedure: Procedure, now: datetime) -> tuple[Case, list[F
             lapsed = information.lapse(now)
             task = task.resume(lapsed, now, procedure.calendars)
             case = case.with_task(task)
-            facts += [InformationLapsed(task, lapsed, _terms(procedure, task).lapses), TaskResumed(task, now)]
+            facts += [
+                InformationLapsed(task, lapsed, _terms(procedure, task).lapses),
+                TaskResumed(task, now, case.due_at(procedure)),
+            ]
     return case, facts
 
 

@@ -91,6 +91,14 @@ class Case:
             return self.document.facts
         return self.amendment.shown
 
+    def due_at(self, procedure: Procedure) -> datetime | None:
+        """When the whole is due; nobody can say while somebody waits for the operator."""
+        open_tasks = [task for task in self.tasks if task.is_undecided]
+        terms = [task.due_at for task in open_tasks if task.due_at is not None]
+        if not terms or len(terms) < len(open_tasks):
+            return None
+        return procedure.due_after(self.step, max(terms))
+
     def is_waiting(self) -> bool:
         return any(task.is_undecided and task.step == self.step for task in self.tasks)
 
@@ -106,8 +114,9 @@ def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: N
         explanation=_explanation(plan, rulebook, document),
         opened_at=now,
     )
-    case, facts = _go_on(case, case.procedure(rulebook), now, new_id)
-    return case, [CaseOpened(now), *facts]
+    procedure = case.procedure(rulebook)
+    case, facts = _go_on(case, procedure, now, new_id)
+    return case, [CaseOpened(now, procedure.due_at(now)), *facts]
 
 
 def amend(case: Case, proposal: Proposal, rulebook: Rulebook, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
@@ -182,7 +191,8 @@ def _enter(
 ) -> tuple[Case, list[Fact]]:
     tasks = tuple(_task(part, procedure, now, new_id) for part in parts)
     case = replace(case, tasks=(*case.tasks, *tasks))
-    facts: list[Fact] = [TaskOpened(task, "" if number else step.enters) for number, task in enumerate(tasks)]
+    due_at = case.due_at(procedure)
+    facts: list[Fact] = [TaskOpened(task, "" if number else step.enters, due_at) for number, task in enumerate(tasks)]
     for task, part in zip(tasks, parts, strict=True):
         if part.is_automatic:
             key, outcome = automatic_outcome(step)
@@ -202,7 +212,9 @@ def _task(part: Assignment, procedure: Procedure, now: datetime, new_id: NewId) 
         rule=part.rule,
         signatures_required=part.signatures_required,
         opened_at=now,
-        timer=start_timer(new_id(), part.calendar, part.sla_seconds, now, procedure.calendars),
+        timer=start_timer(
+            new_id(), part.calendar, part.sla_seconds, now, procedure.calendars, procedure.ladder(part.step)
+        ),
         tacit=_tacit(part, procedure, now, new_id),
         tacit_outcome=part.tacit.outcome if part.tacit else "",
     )

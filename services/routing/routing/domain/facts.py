@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from packs.model import Labels
+from packs.model import Escalation, Labels
 
 from .information import Information
 from .tasks import Signature, Task
@@ -14,6 +14,7 @@ from .tasks import Signature, Task
 @dataclass(frozen=True)
 class CaseOpened:
     opened_at: datetime
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class TaskOpened:
 
     task: Task
     document_event: str
+    document_due_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ class CaseClosed:
 
 
 @dataclass(frozen=True)
-class DeadlineMissed:
+class RungClimbed:
+    """The term is running out, or has: `rung` says how far, and who is to hear of it."""
+
     task_id: str
     agency: str
-    rung: str
+    rung: Escalation
     due_at: datetime
-    missed_at: datetime
+    climbed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class InformationLapsed:
 class TaskResumed:
     task: Task
     resumed_at: datetime
+    document_due_at: datetime | None = None
 
 
 Fact = (
@@ -81,7 +86,7 @@ Fact = (
     | TaskSigned
     | TaskDecided
     | CaseClosed
-    | DeadlineMissed
+    | RungClimbed
     | InformationRequested
     | InformationLapsed
     | TaskResumed

@@ -11,11 +11,11 @@ from typing import Any
 from kit.errors import Invalid
 from packs.calendar import AlwaysCalendar, WorkingCalendar
 from packs.decisions import DecisionTable
-from packs.model import DocumentType, Outcome, Pack, Reason, Rule, Step, Tacit
+from packs.model import DocumentType, Escalation, Outcome, Pack, Reason, Rule, Step, Tacit
 
 from .branching import deciders
 from .tasks import Quantity, Task
-from .timers import Calendars, calendar_named
+from .timers import LADDER_DEFAULT, Calendars, Rung, calendar_named
 
 Facts = Mapping[str, Any]
 
@@ -62,6 +62,15 @@ class Rulebook:
         if found is None:
             raise Invalid("INVALID_DOCUMENT", f"there is no document type {key!r}")
         return found
+
+    def escalations(self, step: Step) -> tuple[Escalation, ...]:
+        return step.ladder or self.pack.ladder or ()
+
+    def escalation(self, type_key: str, step_key: str, rung: str) -> Escalation:
+        """What the pack says of a rung; those told were the same before packs could say."""
+        step = self.type(type_key).step(step_key)
+        known = (one for one in (self.escalations(step) if step else ()) if one.key == rung)
+        return next(known, Escalation(key=rung, at=Decimal(1), notify=("agency", "owner"), labels={}))
 
     def procedure(
         self, type_key: str, facts: Facts, rules: tuple[Rule, ...], channel: str, amending: tuple[str, ...] = ()
@@ -114,6 +123,10 @@ class Procedure:
     def target(self, outcome: Outcome) -> Step | None:
         return self.step(outcome.leads_to) if outcome.leads_to else None
 
+    def ladder(self, step: Step) -> tuple[Rung, ...]:
+        rungs = self.rulebook.escalations(step)
+        return tuple(Rung(one.key, one.percent, one.after_seconds or 0) for one in rungs) or LADDER_DEFAULT
+
     def steps_after(self, key: str) -> tuple[Step, ...]:
         """All of them when there is none yet."""
         keys = [step.key for step in self.steps]
@@ -149,8 +162,11 @@ class Procedure:
 
     def due_at(self, now: datetime) -> datetime:
         """When the last step is due if each takes all its time; parallel parts take the longest."""
-        moment = now
-        for step in self.type.steps:
+        return self.due_after("", now)
+
+    def due_after(self, key: str, moment: datetime) -> datetime:
+        """When the last step is due if the one with this key ends at that moment."""
+        for step in self.steps_after(key):
             moment = max((self._ends(part, moment) for part in self.assignments(step)), default=moment)
         return moment
 

@@ -22,10 +22,14 @@ def calendar_named(name: str, calendars: Calendars) -> Clock:
 
 
 class Rung(NamedTuple):
-    """A step of the escalation ladder, at a percentage of the budget."""
+    """A step of the escalation ladder: at a percentage of the budget, and so many seconds of its calendar later."""
 
     name: str
     percent: int
+    after_seconds: int = 0
+
+    def seconds(self, budget_seconds: int) -> int:
+        return budget_seconds * self.percent // 100 + self.after_seconds
 
 
 LADDER_DEFAULT = (Rung("due", 100), Rung("due+50%", 150), Rung("due+100%", 200))
@@ -94,16 +98,16 @@ class Timer:
         return timer, tuple(missed)
 
     def projected(self, calendars: Calendars) -> Timer:
-        next_rung = self.ladder[self.climbed].percent if self.climbed < len(self.ladder) else None
+        next_rung = self.ladder[self.climbed] if self.climbed < len(self.ladder) else None
         return replace(
             self,
-            fire_at=self._moment(100, calendars),
-            next_rung_at=None if next_rung is None else self._moment(next_rung, calendars),
+            fire_at=self._moment(self.budget_seconds, calendars),
+            next_rung_at=None if next_rung is None else self._moment(next_rung.seconds(self.budget_seconds), calendars),
         )
 
-    def _moment(self, percent: int, calendars: Calendars) -> datetime:
+    def _moment(self, seconds: int, calendars: Calendars) -> datetime:
         assert self.running_since is not None  # noqa: S101 - only an armed timer is projected
-        left = self.budget_seconds * percent // 100 - self.consumed_seconds
+        left = seconds - self.consumed_seconds
         return calendar_named(self.calendar, calendars).add(self.running_since, max(left, 0))
 
 
@@ -115,4 +119,6 @@ def start_timer(
     calendars: Calendars,
     ladder: tuple[Rung, ...] = LADDER_DEFAULT,
 ) -> Timer:
-    return Timer(timer_id, calendar, budget_seconds, now, None, None, ladder=ladder).projected(calendars)
+    """The rungs in the order in which this budget meets them."""
+    climbing = tuple(sorted(ladder, key=lambda rung: rung.seconds(budget_seconds)))
+    return Timer(timer_id, calendar, budget_seconds, now, None, None, ladder=climbing).projected(calendars)

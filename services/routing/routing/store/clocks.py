@@ -24,6 +24,8 @@ class Late:
     timer: Timer
     task_id: str
     agency: str
+    step: str
+    document_type: str
     case_id: str
     document_id: str
     reference: str
@@ -34,8 +36,8 @@ async def late(tx: Tx, now: datetime, batch_max: int) -> list[Late]:
     """Locks case and timer; what another transaction holds is left to the next sweep."""
     cursor = await tx.cursor(row_factory=dict_row).execute(
         f"""
-        select {rows.timer_columns(rows.TERM)}, tasks.id as task_id, tasks.agency,
-            cases.id as case_id, cases.document_id, cases.reference, cases.pack_version
+        select {rows.timer_columns(rows.TERM)}, tasks.id as task_id, tasks.agency, tasks.step,
+            cases.document_type, cases.id as case_id, cases.document_id, cases.reference, cases.pack_version
         from timers
         join tasks on tasks.id = timers.task_id
         join cases on cases.id = tasks.case_id
@@ -121,6 +123,8 @@ def _late(row: rows.Row) -> Late:
         timer=rows.timer(row),
         task_id=row["task_id"],
         agency=row["agency"],
+        step=row["step"],
+        document_type=row["document_type"],
         case_id=row["case_id"],
         document_id=row["document_id"],
         reference=row["reference"],

@@ -208,11 +208,16 @@ def _timer_values(task: Task, timer: Timer, kind: str) -> list[Any]:
         timer.running_since,
         timer.fire_at,
         timer.next_rung_at,
-        msgspec.json.encode(timer.ladder).decode(),
+        msgspec.json.encode([_rung(rung) for rung in timer.ladder]).decode(),
         timer.climbed,
         timer.state,
         kind,
     ]
+
+
+def _rung(rung: Rung) -> tuple[Any, ...]:
+    """As the release before wrote it, where it could."""
+    return rung if rung.after_seconds else rung[:2]
 
 
 def signature_values(task: Task, signature: Signature) -> list[Any]:

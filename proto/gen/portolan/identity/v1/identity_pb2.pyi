@@ -1375,18 +1375,22 @@ class ListRecipientsRequest(_message.Message):
 
     ORGANISATION_ID_FIELD_NUMBER: _builtins.int
     AGENCY_CODE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
     organisation_id: _builtins.str
     agency_code: _builtins.str
     """Instead of an organisation: everybody of the body with this code."""
+    role: _builtins.str
+    """Only people with this role, without the shared feed; of the operator when no body is named."""
     def __init__(
         self,
         *,
         organisation_id: _builtins.str = ...,
         agency_code: _builtins.str = ...,
+        role: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency_code", b"agency_code", "organisation_id", b"organisation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency_code", b"agency_code", "organisation_id", b"organisation_id", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,6 +32,7 @@ class CaseOpened(_message.Message):
     RISK_SCORE_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     OPENED_AT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     document_id: _builtins.str
     reference: _builtins.str
@@ -42,6 +43,10 @@ class CaseOpened(_message.Message):
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """When the whole document is due, if each step takes all its time."""
+
     def __init__(
         self,
         *,
@@ -53,10 +58,11 @@ class CaseOpened(_message.Message):
         risk_score: _builtins.int = ...,
         rules: _abc.Iterable[_builtins.str] | None = ...,
         opened_at: _timestamp_pb2.Timestamp | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_at", b"opened_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "opened_at", b"opened_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "channel", b"channel", "document_id", b"document_id", "document_type", b"document_type", "opened_at", b"opened_at", "reference", b"reference", "risk_score", b"risk_score", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "channel", b"channel", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "opened_at", b"opened_at", "reference", b"reference", "risk_score", b"risk_score", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -78,6 +84,7 @@ class TaskOpened(_message.Message):
     DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
     TACIT_AT_FIELD_NUMBER: _builtins.int
     TACIT_OUTCOME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_DUE_AT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -96,6 +103,10 @@ class TaskOpened(_message.Message):
     def tacit_at(self) -> _timestamp_pb2.Timestamp:
         """Where the law says what silence means: when that is, unless the clock stops, and the outcome."""
 
+    @_builtins.property
+    def document_due_at(self) -> _timestamp_pb2.Timestamp:
+        """When the whole document is now due."""
+
     def __init__(
         self,
         *,
@@ -111,10 +122,11 @@ class TaskOpened(_message.Message):
         document_event: _builtins.str = ...,
         tacit_at: _timestamp_pb2.Timestamp | None = ...,
         tacit_outcome: _builtins.str = ...,
+        document_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "opened_at", b"opened_at", "tacit_at", b"tacit_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document_due_at", b"document_due_at", "due_at", b"due_at", "opened_at", b"opened_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "opened_at", b"opened_at", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_due_at", b"document_due_at", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "opened_at", b"opened_at", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -293,6 +305,26 @@ Global___CaseClosed: _TypeAlias = CaseClosed  # noqa: Y015
 class DeadlineMissed(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TASK_ID_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
@@ -301,16 +333,28 @@ class DeadlineMissed(_message.Message):
     RUNG_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
     MISSED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
     reference: _builtins.str
     agency: _builtins.str
     rung: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def missed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who is to hear of this rung: agency, supervisor, owner, operator."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
         self,
         *,
@@ -322,14 +366,96 @@ class DeadlineMissed(_message.Message):
         rung: _builtins.str = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
         missed_at: _timestamp_pb2.Timestamp | None = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "missed_at", b"missed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "due_at", b"due_at", "missed_at", b"missed_at", "reference", b"reference", "rung", b"rung", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "labels", b"labels", "missed_at", b"missed_at", "notify", b"notify", "reference", b"reference", "rung", b"rung", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeadlineMissed: _TypeAlias = DeadlineMissed  # noqa: Y015
+
+@_typing.final
+class DeadlineNear(_message.Message):
+    """A rung of the ladder below the due moment: the term is running out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    RUNG_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    NOTICED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    agency: _builtins.str
+    rung: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def noticed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        rung: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        noticed_at: _timestamp_pb2.Timestamp | None = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        notify: _abc.Iterable[_builtins.str] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "noticed_at", b"noticed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "labels", b"labels", "noticed_at", b"noticed_at", "notify", b"notify", "reference", b"reference", "rung", b"rung", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadlineNear: _TypeAlias = DeadlineNear  # noqa: Y015
 
 @_typing.final
 class InformationRequested(_message.Message):
@@ -468,6 +594,7 @@ class TaskResumed(_message.Message):
     DUE_AT_FIELD_NUMBER: _builtins.int
     TACIT_AT_FIELD_NUMBER: _builtins.int
     TACIT_OUTCOME_FIELD_NUMBER: _builtins.int
+    DOCUMENT_DUE_AT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -482,6 +609,8 @@ class TaskResumed(_message.Message):
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def tacit_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def document_due_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -496,10 +625,11 @@ class TaskResumed(_message.Message):
         due_at: _timestamp_pb2.Timestamp | None = ...,
         tacit_at: _timestamp_pb2.Timestamp | None = ...,
         tacit_outcome: _builtins.str = ...,
+        document_due_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "resumed_at", b"resumed_at", "tacit_at", b"tacit_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document_due_at", b"document_due_at", "due_at", b"due_at", "resumed_at", b"resumed_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "reference", b"reference", "resumed_at", b"resumed_at", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_due_at", b"document_due_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "reference", b"reference", "resumed_at", b"resumed_at", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
