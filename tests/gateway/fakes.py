@@ -314,6 +314,20 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
         route = routing_pb2.Route(agency="X", document="paper", mode="documentary", sla_seconds=60, rule="R1")
         return routing_pb2.PlanRoutesResponse(routes=[route], due_at=STAMP, channel_hint="green")
 
+    async def GetRouting(self, request: Any, context: Any) -> Any:
+        rule = routing_pb2.MatchedRule(id="R1", labels={"en": "Rule"}, agency="X", document="paper", mode="documentary")
+        weighed = routing_pb2.RiskWeighed(
+            score=12,
+            factors=[routing_pb2.RiskFactor(code="chapter:64", points=12, labels={"en": "Chapter"})],
+            draws=[routing_pb2.RiskDraw(rule="R2", seed="1/R2/d", value=0.5, share="0.03")],
+            facts_json=b'{"origin":"FR"}',
+            history_json=b"{}",
+            reproduced=True,
+        )
+        return routing_pb2.GetRoutingResponse(
+            document_id=request.document_id, channel="green", rules=[rule], judged_at=STAMP, weighed=weighed
+        )
+
     async def ListTasks(self, request: Any, context: Any) -> Any:
         return routing_pb2.ListTasksResponse(tasks=[a_task("t-1")])
 

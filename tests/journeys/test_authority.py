@@ -53,6 +53,7 @@ VERDICTS: Mapping[str, str] = {
                 "follow_timeline",
                 "get_attachment",
                 "list_accesses",
+                "get_routing",
                 "get_receipt",
                 "get_ledger",
             ),

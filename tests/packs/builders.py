@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+ROOT = Path(__file__).parent
 LANGUAGES = ("fr", "ar", "en")
 
 

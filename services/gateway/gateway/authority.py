@@ -69,6 +69,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "list_accesses": Authority(
         SIGNED_IN, "the organisation that owns the document, the operator; NOT_FOUND for others"
     ),
+    "get_routing": Authority(SIGNED_IN, DOCUMENT + "; the score and what made it are the officers' alone"),
     "store_attachment": Authority(FILERS | OFFICERS, "a file of the caller's organisation"),
     "get_attachment": Authority(
         SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"

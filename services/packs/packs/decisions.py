@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
 from . import expressions
-from .draw import Draw, drawn
+from .draw import Draw as Draw
+from .draw import drawn
 from .errors import ExpressionError
 from .expressions import Expression
 from .goods import GoodsIndex
-from .model import Labels, Pack, Risk, Rule
+from .history import UNKNOWN, Facts, History
+from .model import Pack, Risk, Rule
+from .scoring import SCORE_MAX as SCORE_MAX
+from .scoring import Factor as Factor
+from .scoring import Scale, Watch
 from .visits import VisitDue, VisitTable
 
-Facts = Mapping[str, Any]
 Channel = Literal["green", "orange", "red"]
-SCORE_MAX = 100
+ALERTS_FACT = "alerts"
 _SEVERITY: dict[Channel, int] = {"green": 0, "orange": 1, "red": 2}
-
-
-class Factor(msgspec.Struct, frozen=True):
-    """One contribution to the risk score; `code` is a rule's id, `chapter:64` or `origin:XX`."""
-
-    code: str
-    points: int
-    explanation: Labels
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -53,10 +49,14 @@ class Plan(msgspec.Struct, frozen=True):
 class DecisionTable:
     """Rules are preselected by direction, goods, type and regime before any expression is evaluated."""
 
-    def __init__(self, rules: Sequence[Rule], risk: Risk | None = None, version: str = "") -> None:
+    def __init__(
+        self, rules: Sequence[Rule], risk: Risk | None = None, version: str = "", watch: Watch | None = None
+    ) -> None:
         self.rules = tuple(rules)
         self.version = version
         self._risk = risk or Risk()
+        self._scale = Scale(self._risk)
+        self._watch = watch or Watch()
         self._goods = GoodsIndex([rule.hs for rule in self.rules])
         self._directions = _Remembered(_takes_direction, self.rules)
         self._types = _Remembered(_takes_type, self.rules)
@@ -67,11 +67,11 @@ class DecisionTable:
 
     @classmethod
     def of(cls, pack: Pack) -> DecisionTable:
-        return cls(pack.routing.rules, pack.risk, pack.routing.version)
+        return cls(pack.routing.rules, pack.risk, pack.routing.version, Watch(pack.alerts or (), pack.timezone))
 
     def match(self, facts: Facts) -> list[Rule]:
         """The rules that apply, in table order; the first one speaks for its agency and document."""
-        return [rule for rule, draw in self._tried(facts) if draw is None or draw.selected]
+        return [rule for rule, draw in self._tried(self._known(facts)) if draw is None or draw.selected]
 
     def admission(self, facts: Facts) -> list[Rule]:
         """The rules that keep this document type from being accepted for these goods."""
@@ -81,8 +81,9 @@ class DecisionTable:
         """The rules by which an agency has a say."""
         return [rule for rule in self.match(facts) if rule.agency]
 
-    def risk(self, facts: Facts) -> tuple[int, list[Factor]]:
-        return self._scored(self.match(facts), facts)
+    def risk(self, facts: Facts, history: History = UNKNOWN) -> tuple[int, list[Factor]]:
+        plan = self.plan(facts, history)
+        return plan.score, list(plan.factors)
 
     def channel(self, facts: Facts) -> Lane:
         return self.plan(facts).lane
@@ -92,11 +93,12 @@ class DecisionTable:
         condition = self._automatic.get(rule.id)
         return _holds(rule, condition, facts) if condition else False
 
-    def plan(self, facts: Facts) -> Plan:
+    def plan(self, facts: Facts, history: History = UNKNOWN) -> Plan:
+        facts = self._known(facts, history)
         tried = list(self._tried(facts))
         matches = [(rule, draw) for rule, draw in tried if draw is None or draw.selected]
         rules = [rule for rule, _ in matches]
-        score, factors = self._scored(rules, facts)
+        score, factors = self._scale.score(rules, facts, history)
         return Plan(
             rules=tuple(rules),
             routes=tuple(rule for rule in rules if rule.agency),
@@ -111,6 +113,10 @@ class DecisionTable:
     def visits(self, plan: Plan, facts: Facts) -> tuple[VisitDue, ...]:
         """Which of the agencies the plan names must visit the goods."""
         return self._visits.visits(plan.rules, plan.lane.channel, facts)
+
+    def _known(self, facts: Facts, history: History = UNKNOWN) -> Facts:
+        """With what is known beside the document; conditions may ask for it."""
+        return {**facts, **history.facts(), ALERTS_FACT: self._watch.raised(facts)}
 
     def _tried(self, facts: Facts) -> Iterator[tuple[Rule, Draw | None]]:
         """Every rule that applies unless its own draw spared the document."""
@@ -144,27 +150,6 @@ class DecisionTable:
         if rule.share is None or not document_id:
             return None
         return drawn(self.version, rule.id, rule.share, document_id)
-
-    def _scored(self, rules: Iterable[Rule], facts: Facts) -> tuple[int, list[Factor]]:
-        weights = [self._chapter_factor(facts), self._origin_factor(facts)]
-        factors = [factor for factor in weights if factor and factor.points]
-        factors += [Factor(rule.id, rule.risk, rule.labels) for rule in rules if rule.risk]
-        return min(SCORE_MAX, max(0, sum(factor.points for factor in factors))), factors
-
-    def _chapter_factor(self, facts: Facts) -> Factor | None:
-        chapters = sorted({code[:2] for code in facts.get("hs_codes") or ()})
-        if not chapters:
-            return None
-        weights, default = self._risk.chapter_weights, self._risk.default_chapter_weight
-        heaviest = max(chapters, key=lambda chapter: weights.get(chapter, default))
-        return Factor(f"chapter:{heaviest}", weights.get(heaviest, default), self._risk.labels.get("chapter", {}))
-
-    def _origin_factor(self, facts: Facts) -> Factor | None:
-        origin = facts.get("origin")
-        if not origin:
-            return None
-        points = self._risk.origin_weights.get(origin, self._risk.default_origin_weight)
-        return Factor(f"origin:{origin}", points, self._risk.labels.get("origin", {}))
 
     def _lane(self, matches: Iterable[tuple[Rule, Draw | None]], score: int) -> Lane:
         lanes = [Lane(self._lane_of_score(score))]

@@ -26,6 +26,14 @@ from .procedures import Step as Step
 from .procedures import Tolerance as Tolerance
 from .procedures import Transition as Transition
 from .procedures import Validity as Validity
+from .risk import Alert as Alert
+from .risk import Band as Band
+from .risk import Oddities as Oddities
+from .risk import Oddity as Oddity
+from .risk import PastFindings as PastFindings
+from .risk import Risk as Risk
+from .risk import Thresholds as Thresholds
+from .risk import UnitValues as UnitValues
 from .value import Labels as Labels
 from .value import Value as Value
 from .visits import ShareWhen as ShareWhen
@@ -134,20 +142,6 @@ class Routing(Value, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
 
 
-class Thresholds(Value, frozen=True, kw_only=True):
-    orange: int
-    red: int
-
-
-class Risk(Value, frozen=True, kw_only=True):
-    thresholds: Thresholds = Thresholds(orange=30, red=60)
-    chapter_weights: dict[str, int] = {}
-    origin_weights: dict[str, int] = {}
-    default_chapter_weight: int = 0
-    default_origin_weight: int = 0
-    labels: dict[str, Labels] = {}
-
-
 class TariffItem(Value, frozen=True, kw_only=True):
     code: str
     labels: Labels
@@ -202,6 +196,7 @@ class Pack(Value, frozen=True, kw_only=True):
     calendar: Calendar
     routing: Routing
     risk: Risk = Risk()
+    alerts: tuple[Alert, ...] | None = None
     tariff: tuple[TariffVersion, ...] = ()
     rates: tuple[Rate, ...] = ()
     notification_rules: tuple[NotificationRule, ...] = ()

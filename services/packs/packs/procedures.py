@@ -82,6 +82,8 @@ class Outcome(Value, frozen=True, kw_only=True):
     waives_visit: bool = False
     may_reduce: bool = False
     needs_reason: bool = False
+    # Counts against the owner in the risk of the documents that follow.
+    non_conforming: bool | None = None
     labels: Labels = {}
 
     @property

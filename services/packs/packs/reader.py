@@ -14,6 +14,7 @@ from .decode import decode, decode_each, mapping
 from .errors import Finding, PackError
 from .model import (
     Agency,
+    Alert,
     Calendar,
     Code,
     CodeList,
@@ -80,6 +81,7 @@ class Folder:
             "calendar": self._part("calendar.yaml", _whole(Calendar)),
             "routing": self._part("routing.yaml", _routing),
             "risk": self._part("risk.yaml", _whole(Risk), optional=True) or Risk(),
+            "alerts": self._part("alerts.yaml", _list_under("alerts", Alert), optional=True),
             "tariff": self._part("tariff.yaml", _list_under("versions", TariffVersion), optional=True) or (),
             "rates": self._part("rates.yaml", _list_under("rates", Rate), optional=True) or (),
             **self._notifications(),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..decisions import DecisionTable
+from ..decisions import ALERTS_FACT, DecisionTable
 from ..errors import ExpressionError, Finding
 from ..expressions import compile, names_used, validate
-from ..model import DocumentType, Rule
+from ..history import UNKNOWN
+from ..model import DocumentType, Oddity, Rule
 from ..source import Place
 from .subject import Subject
 from .visits import conditions_of
@@ -23,6 +24,8 @@ _OWN_FACTS: dict[str, Any] = {
     "national_value_minor": 1,
     "submitted_at": "2026-01-05T09:00:00Z",
     "document_id": "example",
+    ALERTS_FACT: [],
+    **UNKNOWN.facts(),
 }
 Written = tuple[str, Place, str]
 
@@ -56,6 +59,7 @@ def rules_can_be_decided(subject: Subject) -> Iterator[Finding]:
     for kind, body in _examples(subject):
         facts = _facts(subject, kind, body)
         underived = kind.facts.keys() - facts.keys()
+        yield from _undecided_oddities(subject, kind, facts)
         for index, rule in enumerate(subject.pack.rules):
             for place, text in _conditions(rule, kind):
                 if names_used(text) & underived:
@@ -63,6 +67,14 @@ def rules_can_be_decided(subject: Subject) -> Iterator[Finding]:
                 fault = _undecided(text, facts)
                 if fault:
                     yield subject.at("routing.yaml", ("rules", index, *place), f"on the example of {kind.key}: {fault}")
+
+
+def _undecided_oddities(subject: Subject, kind: DocumentType, facts: dict[str, Any]) -> Iterator[Finding]:
+    for index, odd in enumerate(_oddities(subject)):
+        fault = _undecided(odd.when, facts)
+        if fault:
+            place = ("oddities", "list", index, "when")
+            yield subject.at("risk.yaml", place, f"on the example of {kind.key}: {fault}")
 
 
 def examples_are_admitted(subject: Subject) -> Iterator[Finding]:
@@ -108,6 +120,12 @@ def _of_routing(subject: Subject) -> Iterator[Written]:
     for index, rule in enumerate(subject.pack.rules):
         for place, text in conditions_of(rule):
             yield "routing.yaml", ("rules", index, *place), text
+    for index, odd in enumerate(_oddities(subject)):
+        yield "risk.yaml", ("oddities", "list", index, "when"), odd.when
+
+
+def _oddities(subject: Subject) -> Sequence[Oddity]:
+    return subject.pack.risk.oddities.list if subject.pack.risk.oddities else ()
 
 
 def _conditions(rule: Rule, kind: DocumentType) -> Iterator[tuple[Place, str]]:

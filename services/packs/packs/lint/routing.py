@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..decisions import ALERTS_FACT
 from ..errors import Finding
 from ..expressions import names_used, validate
 from ..goods import prefixes
+from ..history import HISTORY_FACTS
 from ..model import DocumentType, Rule
 from .subject import Subject
 from .visits import conditions_of
@@ -25,13 +27,14 @@ INTAKE_FACTS = frozenset(
         "document_id",
     }
 )
+KNOWN_FACTS = INTAKE_FACTS | HISTORY_FACTS | {ALERTS_FACT}
 
 
 def goods_can_exist(subject: Subject) -> Iterator[Finding]:
     goods = subject.pack.lists.get("hs")
     for index, rule in enumerate(subject.pack.rules):
         for number, pattern in enumerate(rule.hs or ()):
-            fault = _pattern_fault(pattern, goods.members if goods else frozenset())
+            fault = pattern_fault(pattern, goods.members if goods else frozenset())
             if fault:
                 yield subject.at(FILE, ("rules", index, "hs", number), fault)
 
@@ -40,7 +43,8 @@ def conditions_name_derived_facts(subject: Subject) -> Iterator[Finding]:
     for index, rule in enumerate(subject.pack.rules):
         derived = _derived(subject, rule)
         for place, text in conditions_of(rule):
-            for name in sorted(_asked(text) - derived):
+            given = KNOWN_FACTS if place == ("when",) else INTAKE_FACTS
+            for name in sorted(_asked(text) - derived - given):
                 yield subject.at(FILE, ("rules", index, *place), f"no document type derives the fact {name}")
 
 
@@ -69,24 +73,17 @@ def random_rules_have_a_share(subject: Subject) -> Iterator[Finding]:
             yield subject.at(FILE, ("rules", index), f"{rule.id} is random without a share")
 
 
-def thresholds_rise(subject: Subject) -> Iterator[Finding]:
-    thresholds = subject.pack.risk.thresholds
-    if not 0 <= thresholds.orange < thresholds.red:
-        yield subject.at("risk.yaml", ("thresholds",), "red must come after orange")
+def admission_needs_no_history(subject: Subject) -> Iterator[Finding]:
+    """Intake admits by the document alone: neither the rule nor one that may speak before it asks for more."""
+    spoken = {(rule.agency, rule.document) for rule in subject.pack.rules if rule.agency and _admits(rule)}
+    for index, rule in enumerate(subject.pack.rules):
+        asked = sorted(_asked(rule.when) & HISTORY_FACTS)
+        if asked and (_admits(rule) or (rule.agency, rule.document) in spoken):
+            message = f"{rule.id} decides who is admitted: it may not ask for {asked[0]}"
+            yield subject.at(FILE, ("rules", index, "when"), message)
 
 
-def weights_are_of_known_things(subject: Subject) -> Iterator[Finding]:
-    goods, countries = subject.pack.lists.get("hs"), subject.pack.lists.get("countries")
-    chapters = {code[:2] for code in goods.members} if goods else set()
-    for chapter in subject.pack.risk.chapter_weights:
-        if goods and chapter not in chapters:
-            yield subject.at("risk.yaml", ("chapter_weights", chapter), f"unknown chapter {chapter}")
-    for country in subject.pack.risk.origin_weights:
-        if countries and country not in countries.members:
-            yield subject.at("risk.yaml", ("origin_weights", country), f"unknown country {country}")
-
-
-def _pattern_fault(pattern: str, goods: frozenset[str]) -> str | None:
+def pattern_fault(pattern: str, goods: frozenset[str]) -> str | None:
     try:
         wanted = tuple(prefixes(pattern))
     except ValueError as error:
@@ -96,13 +93,17 @@ def _pattern_fault(pattern: str, goods: frozenset[str]) -> str | None:
     return None
 
 
-def _asked(text: str) -> frozenset[str]:
-    return names_used(text) if not validate(text) else frozenset()
+def _admits(rule: Rule) -> bool:
+    return rule.not_required or rule.requires_type is not None
+
+
+def _asked(text: str | None) -> frozenset[str]:
+    return names_used(text) if text and not validate(text) else frozenset()
 
 
 def _derived(subject: Subject, rule: Rule) -> frozenset[str]:
     kinds = [kind for kind in subject.pack.document_types.values() if _may_meet(rule, kind)]
-    return INTAKE_FACTS.union(*(kind.facts for kind in kinds))
+    return frozenset().union(*(kind.facts for kind in kinds))
 
 
 def _may_meet(rule: Rule, kind: DocumentType) -> bool:
@@ -117,6 +118,5 @@ RULES = (
     tasks_have_a_term,
     rules_have_a_consequence,
     random_rules_have_a_share,
-    thresholds_rise,
-    weights_are_of_known_things,
+    admission_needs_no_history,
 )

@@ -14,8 +14,9 @@ from .said import entries, say
 
 async def open_case(tx: Tx, rulebooks: store.Rulebooks, document: Submission) -> None:
     """Once per document, whatever is heard twice."""
-    rulebook = await rulebooks.of(document.pack_version, tx)
-    case, facts = domain.open_case(document, rulebook, clock.now(), ids.new_id)
+    now, rulebook = clock.now(), await rulebooks.of(document.pack_version, tx)
+    history = await store.history(tx, document.owner_organisation_id, document.facts, rulebook.pack.risk, now)
+    case, facts = domain.open_case(document, rulebook, now, ids.new_id, history)
     await store.open_case(tx, case, entries(case, facts))
 
 
@@ -24,8 +25,9 @@ async def amend(tx: Tx, rulebooks: store.Rulebooks, proposal: Proposal) -> None:
     before = await store.case_of_document(tx, proposal.document_id)
     if before is None:
         raise Unavailable("OVERLOADED", f"document {proposal.document_id} has no case yet")
-    rulebook = await rulebooks.of(before.document.pack_version, tx)
-    case, facts = domain.amend(before, proposal, rulebook, clock.now(), ids.new_id)
+    now, rulebook = clock.now(), await rulebooks.of(before.document.pack_version, tx)
+    history = await store.history(tx, before.document.owner_organisation_id, proposal.facts, rulebook.pack.risk, now)
+    case, facts = domain.amend(before, proposal, rulebook, now, ids.new_id, history)
     await store.save_case(tx, before, case)
     await say(tx, case, facts)
 

@@ -21,12 +21,17 @@ class Plan:
     channel: str
 
 
-async def plan(rulebooks: store.Rulebooks, pack_version: str, document_type: str, facts: dict[str, Any]) -> Plan:
+async def plan(
+    database: Database, rulebooks: store.Rulebooks, pack_version: str, document_type: str, facts: dict[str, Any]
+) -> Plan:
     """By the version that judged the document, as it would be when it is submitted."""
     now, rulebook = clock.now(), await rulebooks.of(pack_version)
     direction = rulebook.type(document_type).direction
     facts = {"direction": direction, **facts, "type": document_type}
-    judged = rulebook.table.plan(facts)
+    owner = str(facts.get("owner_organisation_id") or "")
+    async with database.connection() as connection:
+        history = await store.history(connection, owner, facts, rulebook.pack.risk, now)
+    judged = rulebook.table.plan(facts, history)
     procedure = rulebook.procedure(document_type, facts, judged.rules, judged.lane.channel)
     return Plan(procedure.routes(), procedure.due_at(now), judged.lane.channel)
 

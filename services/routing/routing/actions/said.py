@@ -29,7 +29,7 @@ from routing.domain import (
     TaskResumed,
     TaskSigned,
 )
-from routing.store import Late
+from routing.store import Late, note_non_conformities
 
 TOPIC = "portolan.routing.case.v1"
 
@@ -39,6 +39,9 @@ def entries(case: Case, facts: Sequence[Fact]) -> list[OutboxEntry]:
 
 
 async def say(tx: Tx, case: Case, facts: Sequence[Fact]) -> None:
+    """And what was found not to conform is remembered against the owner, in the same transaction."""
+    wrong = [fact.task for fact in facts if isinstance(fact, TaskDecided) and fact.is_non_conforming]
+    await note_non_conformities(tx, case, wrong)
     await outbox.append_many(tx, entries(case, facts))
 
 

@@ -12,14 +12,14 @@ from portolan.routing.v1 import routing_pb2 as pb
 from portolan.routing.v1 import routing_pb2_grpc
 
 from routing import actions, store
-from routing.domain import Case, Officer
+from routing.domain import OFFICERS, Case, Officer
 
-from . import messages
+from . import explaining, messages
 
-OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["RoutingService"]
 AUTHORITY = {
     "PlanRoutes": SIGNED_IN,
+    "GetRouting": SIGNED_IN,
     "ListTasks": OFFICERS | {messages.OVERSEER},
     "GetTask": OFFICERS | {messages.OVERSEER},
     "ClaimTask": OFFICERS,
@@ -36,7 +36,16 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
 
     async def PlanRoutes(self, request: pb.PlanRoutesRequest, context: Any) -> pb.PlanRoutesResponse:
         document_type, facts = messages.key(request.document_type), messages.facts(request.facts_json)
-        return messages.plan(await actions.plan(self._rulebooks, request.pack_version, document_type, facts))
+        planned = await actions.plan(self._database, self._rulebooks, request.pack_version, document_type, facts)
+        return messages.plan(planned)
+
+    async def GetRouting(self, request: pb.GetRoutingRequest, context: Any) -> pb.GetRoutingResponse:
+        officer, document_id = messages.officer(caller()), messages.key(request.document_id)
+        async with self._database.connection() as connection:
+            found = await store.judgement(connection, document_id)
+        is_whole = officer.sees_why(found.case, found.agencies)
+        rulebook = await self._rulebooks.of(found.case.document.pack_version)
+        return explaining.explanation(found.case, rulebook, is_whole=is_whole)
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Any) -> pb.ListTasksResponse:
         officer, limit = messages.officer(caller()), pages.limit(request.limit)

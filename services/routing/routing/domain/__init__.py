@@ -15,6 +15,7 @@ from .cases import (
     open_case,
     withdraw,
 )
+from .explanations import Judged, explained
 from .facts import (
     CaseClosed,
     CaseOpened,
@@ -28,7 +29,7 @@ from .facts import (
     TaskSigned,
 )
 from .information import Information, InformationState, Inquiry
-from .officers import Officer
+from .officers import OFFICERS, Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
 from .silence import fall_silent
 from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState
@@ -38,6 +39,7 @@ __all__ = [
     "CANCELLED",
     "LADDER_DEFAULT",
     "LIVE",
+    "OFFICERS",
     "SILENCE",
     "SYSTEM",
     "UNDECIDED",
@@ -56,6 +58,7 @@ __all__ = [
     "InformationRequested",
     "InformationState",
     "Inquiry",
+    "Judged",
     "Missed",
     "Officer",
     "Procedure",
@@ -79,6 +82,7 @@ __all__ = [
     "decide",
     "end",
     "ended_unheard",
+    "explained",
     "fall_silent",
     "lapse",
     "may_ask",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class Amendment:
     rules: tuple[str, ...]
     channel: str
     opened_at: datetime
+    explanation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> Facts:

@@ -8,13 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import msgspec
 from kit.errors import NotFound, Refused
-from packs.decisions import Plan
+from packs.history import UNKNOWN, History
 from packs.model import Outcome, Step
 
 from .amendments import Amendment, Proposal, verdict
 from .branching import Said, must_lead_on, spoken, verdict_of
+from .explanations import Judged, explained
 from .facts import CaseClosed, CaseOpened, Fact, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
 from .tasks import SYSTEM, Decision, Signature, Task, check, check_visit
@@ -47,7 +47,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Case:
-    """`explanation` keeps what the tables weighed: factors, lane, draws, and the tables' own version."""
+    """`explanation` keeps what the tables weighed, what was known then, and the tables' own version."""
 
     id: str
     document: Submission
@@ -85,6 +85,15 @@ class Case:
         """The rules whose agency must visit the goods, as was found when the case was opened."""
         return frozenset(visit["rule"] for visit in self.explanation.get("visits", ()) if visit["due"])
 
+    def judged(self) -> Judged:
+        """The last judgement: of the amendment it was opened again for, else of the submission."""
+        last = self.amendment
+        if last is None:
+            told = (self.rules, self.channel, self.document.facts, self.explanation, self.opened_at)
+        else:
+            told = (last.rules, last.channel, last.facts, last.explanation, last.opened_at)
+        return Judged(*told)
+
     def facts_of(self, task: Task) -> Facts:
         """What the task is about; those that were asked before an amendment were asked about something else."""
         if self.amendment is None or task.opened_at < self.amendment.opened_at:
@@ -103,15 +112,17 @@ class Case:
         return any(task.is_undecided and task.step == self.step for task in self.tasks)
 
 
-def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
-    plan = rulebook.table.plan(document.facts)
+def open_case(
+    document: Submission, rulebook: Rulebook, now: datetime, new_id: NewId, history: History = UNKNOWN
+) -> tuple[Case, list[Fact]]:
+    plan, kind = rulebook.table.plan(document.facts, history), rulebook.type(document.document_type)
     case = Case(
         id=new_id(),
         document=document,
         rules=tuple(rule.id for rule in plan.rules),
         channel=plan.lane.channel,
         risk_score=plan.score,
-        explanation=_explanation(plan, rulebook, document),
+        explanation=explained(plan, rulebook.table, document.facts, history, with_visits=kind.has_visits),
         opened_at=now,
     )
     procedure = case.procedure(rulebook)
@@ -119,14 +130,21 @@ def open_case(document: Submission, rulebook: Rulebook, now: datetime, new_id: N
     return case, [CaseOpened(now, procedure.due_at(now)), *facts]
 
 
-def amend(case: Case, proposal: Proposal, rulebook: Rulebook, now: datetime, new_id: NewId) -> tuple[Case, list[Fact]]:
+def amend(
+    case: Case,
+    proposal: Proposal,
+    rulebook: Rulebook,
+    now: datetime,
+    new_id: NewId,
+    history: History = UNKNOWN,
+) -> tuple[Case, list[Fact]]:
     """Opens the case again. A version heard twice, or after a later one, changes nothing."""
     if case.amendment is not None and case.amendment.version >= proposal.version:
         return case, []
     if case.state is not CaseState.CLOSED:
         raise Refused("INVALID_TRANSITION", "the case is still open")
     facts = {**proposal.facts, "type": case.document.document_type}
-    plan = rulebook.table.plan(facts)
+    plan = rulebook.table.plan(facts, history)
     amendment = Amendment(
         version=proposal.version,
         facts=facts,
@@ -136,6 +154,7 @@ def amend(case: Case, proposal: Proposal, rulebook: Rulebook, now: datetime, new
         rules=tuple(rule.id for rule in plan.rules),
         channel=plan.lane.channel,
         opened_at=now,
+        explanation=explained(plan, rulebook.table, facts, history),
     )
     opened = replace(case, state=CaseState.OPEN, step="", outcome="", closed_at=None, amendment=amendment)
     return _go_on(opened, opened.procedure(rulebook), now, new_id)
@@ -231,14 +250,15 @@ def conclude(
 ) -> tuple[Case, list[Fact]]:
     """Of parallel tasks the heaviest outcome speaks for the step once all are decided; one that closes, at once."""
     case = case.with_task(task)
+    is_finding = bool(outcome.non_conforming) and task.decided_by != SYSTEM
     if outcome.then == "close":
         case, facts = _close(case, task.outcome, now)
-        return case, [TaskDecided(task, _event(case, outcome)), *facts]
+        return case, [TaskDecided(task, _event(case, outcome), is_non_conforming=is_finding), *facts]
     if case.is_waiting():
-        return case, [TaskDecided(task, "")]
+        return case, [TaskDecided(task, "", is_non_conforming=is_finding)]
     said = spoken(procedure.step(task.step), case.tasks) or (task.outcome, outcome)
     case, facts, outcome = _follow(case, said, procedure, now, new_id)
-    return case, [TaskDecided(task, _event(case, outcome)), *facts]
+    return case, [TaskDecided(task, _event(case, outcome), is_non_conforming=is_finding), *facts]
 
 
 def _follow(
@@ -262,11 +282,3 @@ def _close(case: Case, outcome: str, now: datetime, document_event: str = "") ->
     tasks = tuple(task.cancel() if task.is_undecided else task for task in case.tasks)
     closed = replace(case, state=CaseState.CLOSED, outcome=outcome, closed_at=now, tasks=tasks)
     return closed, [CaseClosed(outcome, now, document_event)]
-
-
-def _explanation(plan: Plan, rulebook: Rulebook, document: Submission) -> dict[str, Any]:
-    weighed = {"factors": plan.factors, "lane": plan.lane, "draws": plan.draws, "four_eyes": plan.four_eyes}
-    if rulebook.type(document.document_type).has_visits:
-        weighed["visits"] = rulebook.table.visits(plan, document.facts)
-    explained: dict[str, Any] = msgspec.to_builtins(weighed, str_keys=True)
-    return {"table_version": rulebook.table.version, **explained}

@@ -39,6 +39,7 @@ class TaskDecided:
     task: Task
     document_event: str
     basis: Labels = field(default_factory=dict)
+    is_non_conforming: bool = False
 
 
 @dataclass(frozen=True)

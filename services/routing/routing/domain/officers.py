@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from kit.errors import Forbidden, NotFound
@@ -10,6 +11,9 @@ from .asking import may_ask
 from .cases import Case
 from .procedure import Procedure
 from .tasks import Task, choices
+
+CUSTOMS = "customs_officer"
+OFFICERS = frozenset({"agency_officer", "bank_officer", CUSTOMS})
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,15 @@ class Officer:
         """What is not the caller's to know does not exist."""
         if not self.may_see(task.agency):
             raise NotFound("NOT_FOUND")
+
+    def sees_why(self, case: Case, agencies: Collection[str]) -> bool:
+        """The whole of a judgement, or (False) what its own parties are told. `agencies` have or had a task."""
+        if self.sees_all or CUSTOMS in self.roles or (self.roles & OFFICERS and self.agency in agencies):
+            return True
+        parties = {case.document.owner_organisation_id, case.document.submitter_organisation_id}
+        if self.organisation_id not in parties:
+            raise NotFound("NOT_FOUND")
+        return False
 
     def must_act(self, case: Case, task: Task) -> None:
         self.must_see(task)

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from routing.domain import Case, Signature, Task
 
-from . import rows
+from . import history, rows
 
 INSERT_TASKS = """
 insert into tasks (
@@ -99,7 +99,7 @@ with opened as (
         %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[]
     )
     where exists (select from opened)
-)
+), {history.REMEMBER}
 select id, pg_notify('{outbox.CHANNEL}', '') from opened
 """  # noqa: S608 - our own statements
 
@@ -108,7 +108,7 @@ async def open_case(tx: Tx, case: Case, said: Sequence[OutboxEntry]) -> bool:
     """Stores a new case and what it says; False, and nothing, when the document has its case already."""
     tasks = rows.columns([rows.task_values(case, task) for task in case.tasks], TASK_WIDTH)
     timers = rows.columns([values for task in case.tasks for values in rows.timers_values(task)], TIMER_WIDTH)
-    values = [*rows.case_values(case), *tasks, *timers, *outbox.columns(said)]
+    values = [*rows.case_values(case), *tasks, *timers, *outbox.columns(said), *history.remembered(case)]
     cursor = await tx.cursor(row_factory=tuple_row).execute(OPEN_CASE, values)
     return await cursor.fetchone() is not None
 

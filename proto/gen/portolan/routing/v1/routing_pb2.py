@@ -26,13 +26,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portolan.type.v1 import type_pb2 as portolan_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portolan/routing/v1/routing.proto\x12\x13portolan.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"Z\n\x05Route\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x13\n\x0bsla_seconds\x18\x04 \x01(\x03\x12\x0c\n\x04rule\x18\x05 \x01(\t\"T\n\x11PlanRoutesRequest\x12\x15\n\rdocument_type\x18\x01 \x01(\t\x12\x12\n\nfacts_json\x18\x02 \x01(\x0c\x12\x14\n\x0cpack_version\x18\x03 \x01(\t\"\x82\x01\n\x12PlanRoutesResponse\x12*\n\x06routes\x18\x01 \x03(\x0b\x32\x1a.portolan.routing.v1.Route\x12*\n\x06\x64ue_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hannel_hint\x18\x03 \x01(\t\"\xce\x01\n\tSignature\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12-\n\tsigned_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nconditions\x18\x07 \x01(\t\"\x86\x01\n\nReasonCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12;\n\x06labels\x18\x02 \x03(\x0b\x32+.portolan.routing.v1.ReasonCode.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd6\x06\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12\x15\n\rdocument_type\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\t\x12\x0e\n\x06\x61gency\x18\x07 \x01(\t\x12\r\n\x05state\x18\x08 \x01(\t\x12\x33\n\x05\x61sked\x18\t \x03(\x0b\x32$.portolan.routing.v1.Task.AskedEntry\x12\x18\n\x10\x66orm_schema_json\x18\n \x01(\x0c\x12\x10\n\x08outcomes\x18\x0b \x03(\t\x12\x35\n\x0creason_codes\x18\x0c \x03(\x0b\x32\x1f.portolan.routing.v1.ReasonCode\x12\x0c\n\x04mode\x18\r \x01(\t\x12\x0c\n\x04rule\x18\x0e \x01(\t\x12\x0f\n\x07\x63hannel\x18\x0f \x01(\t\x12\x12\n\nrisk_score\x18\x10 \x01(\x05\x12\x1b\n\x13signatures_required\x18\x11 \x01(\x05\x12\x32\n\nsignatures\x18\x12 \x03(\x0b\x32\x1e.portolan.routing.v1.Signature\x12\x12\n\nclaimed_by\x18\x13 \x01(\t\x12-\n\topened_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x17 \x01(\t\x12\x12\n\nfacts_json\x18\x18 \x01(\x0c\x12\x0c\n\x04\x65tag\x18\x19 \x01(\t\x12\x1f\n\x17may_request_information\x18\x1a \x01(\x08\x12\x35\n\x0binformation\x18\x1b \x01(\x0b\x32 .portolan.routing.v1.Information\x12,\n\x08tacit_at\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rtacit_outcome\x18\x1d \x01(\t\x1a,\n\nAskedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xff\x01\n\x0bInformation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tquestions\x18\x05 \x03(\t\x12\x0f\n\x07\x61nswers\x18\x06 \x03(\t\x12\x30\n\x0crequested_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"e\n\x10ListTasksRequest\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"R\n\x11ListTasksResponse\x12(\n\x05tasks\x18\x01 \x03(\x0b\x32\x19.portolan.routing.v1.Task\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x1c\n\x0eGetTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\":\n\x0fGetTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\x1e\n\x10\x43laimTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\"<\n\x11\x43laimTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\" \n\x12ReleaseTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\">\n\x13ReleaseTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\xb7\x01\n\x11\x44\x65\x63ideTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x12\n\nconditions\x18\x07 \x01(\t\"=\n\x12\x44\x65\x63ideTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"J\n\x19RequestInformationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tquestions\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"E\n\x1aRequestInformationResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task2\xb5\x05\n\x0eRoutingService\x12]\n\nPlanRoutes\x12&.portolan.routing.v1.PlanRoutesRequest\x1a\'.portolan.routing.v1.PlanRoutesResponse\x12Z\n\tListTasks\x12%.portolan.routing.v1.ListTasksRequest\x1a&.portolan.routing.v1.ListTasksResponse\x12T\n\x07GetTask\x12#.portolan.routing.v1.GetTaskRequest\x1a$.portolan.routing.v1.GetTaskResponse\x12Z\n\tClaimTask\x12%.portolan.routing.v1.ClaimTaskRequest\x1a&.portolan.routing.v1.ClaimTaskResponse\x12`\n\x0bReleaseTask\x12\'.portolan.routing.v1.ReleaseTaskRequest\x1a(.portolan.routing.v1.ReleaseTaskResponse\x12]\n\nDecideTask\x12&.portolan.routing.v1.DecideTaskRequest\x1a\'.portolan.routing.v1.DecideTaskResponse\x12u\n\x12RequestInformation\x12..portolan.routing.v1.RequestInformationRequest\x1a/.portolan.routing.v1.RequestInformationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portolan/routing/v1/routing.proto\x12\x13portolan.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"Z\n\x05Route\x12\x0e\n\x06\x61gency\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x13\n\x0bsla_seconds\x18\x04 \x01(\x03\x12\x0c\n\x04rule\x18\x05 \x01(\t\"T\n\x11PlanRoutesRequest\x12\x15\n\rdocument_type\x18\x01 \x01(\t\x12\x12\n\nfacts_json\x18\x02 \x01(\x0c\x12\x14\n\x0cpack_version\x18\x03 \x01(\t\"\x82\x01\n\x12PlanRoutesResponse\x12*\n\x06routes\x18\x01 \x03(\x0b\x32\x1a.portolan.routing.v1.Route\x12*\n\x06\x64ue_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63hannel_hint\x18\x03 \x01(\t\"(\n\x11GetRoutingRequest\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\"\xda\x01\n\x0bMatchedRule\x12\n\n\x02id\x18\x01 \x01(\t\x12<\n\x06labels\x18\x02 \x03(\x0b\x32,.portolan.routing.v1.MatchedRule.LabelsEntry\x12\x0e\n\x06\x61gency\x18\x03 \x01(\t\x12\x10\n\x08\x64ocument\x18\x04 \x01(\t\x12\r\n\x05stage\x18\x05 \x01(\t\x12\x0c\n\x04mode\x18\x06 \x01(\t\x12\x13\n\x0bsla_seconds\x18\x07 \x01(\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x96\x01\n\nRiskFactor\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\x12;\n\x06labels\x18\x03 \x03(\x0b\x32+.portolan.routing.v1.RiskFactor.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x08RiskDraw\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0c\n\x04seed\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\r\n\x05share\x18\x04 \x01(\t\x12\x10\n\x08selected\x18\x05 \x01(\x08\"\xba\x01\n\x0bRiskWeighed\x12\r\n\x05score\x18\x01 \x01(\x05\x12\x30\n\x07\x66\x61\x63tors\x18\x02 \x03(\x0b\x32\x1f.portolan.routing.v1.RiskFactor\x12,\n\x05\x64raws\x18\x03 \x03(\x0b\x32\x1d.portolan.routing.v1.RiskDraw\x12\x12\n\nfacts_json\x18\x04 \x01(\x0c\x12\x14\n\x0chistory_json\x18\x05 \x01(\x0c\x12\x12\n\nreproduced\x18\x06 \x01(\x08\"\x90\x02\n\x12GetRoutingResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x14\n\x0cpack_version\x18\x02 \x01(\t\x12\x15\n\rtable_version\x18\x03 \x01(\t\x12/\n\x05rules\x18\x04 \x03(\x0b\x32 .portolan.routing.v1.MatchedRule\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x14\n\x0c\x63hannel_rule\x18\x06 \x01(\t\x12-\n\tjudged_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x07weighed\x18\x08 \x01(\x0b\x32 .portolan.routing.v1.RiskWeighed\"\xce\x01\n\tSignature\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12-\n\tsigned_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nconditions\x18\x07 \x01(\t\"\x86\x01\n\nReasonCode\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12;\n\x06labels\x18\x02 \x03(\x0b\x32+.portolan.routing.v1.ReasonCode.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd6\x06\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x61se_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12\x15\n\rdocument_type\x18\x05 \x01(\t\x12\x0c\n\x04step\x18\x06 \x01(\t\x12\x0e\n\x06\x61gency\x18\x07 \x01(\t\x12\r\n\x05state\x18\x08 \x01(\t\x12\x33\n\x05\x61sked\x18\t \x03(\x0b\x32$.portolan.routing.v1.Task.AskedEntry\x12\x18\n\x10\x66orm_schema_json\x18\n \x01(\x0c\x12\x10\n\x08outcomes\x18\x0b \x03(\t\x12\x35\n\x0creason_codes\x18\x0c \x03(\x0b\x32\x1f.portolan.routing.v1.ReasonCode\x12\x0c\n\x04mode\x18\r \x01(\t\x12\x0c\n\x04rule\x18\x0e \x01(\t\x12\x0f\n\x07\x63hannel\x18\x0f \x01(\t\x12\x12\n\nrisk_score\x18\x10 \x01(\x05\x12\x1b\n\x13signatures_required\x18\x11 \x01(\x05\x12\x32\n\nsignatures\x18\x12 \x03(\x0b\x32\x1e.portolan.routing.v1.Signature\x12\x12\n\nclaimed_by\x18\x13 \x01(\t\x12-\n\topened_at\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x17 \x01(\t\x12\x12\n\nfacts_json\x18\x18 \x01(\x0c\x12\x0c\n\x04\x65tag\x18\x19 \x01(\t\x12\x1f\n\x17may_request_information\x18\x1a \x01(\x08\x12\x35\n\x0binformation\x18\x1b \x01(\x0b\x32 .portolan.routing.v1.Information\x12,\n\x08tacit_at\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rtacit_outcome\x18\x1d \x01(\t\x1a,\n\nAskedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xff\x01\n\x0bInformation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tquestions\x18\x05 \x03(\t\x12\x0f\n\x07\x61nswers\x18\x06 \x03(\t\x12\x30\n\x0crequested_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"e\n\x10ListTasksRequest\x12\r\n\x05state\x18\x01 \x01(\t\x12\x0e\n\x06\x61gency\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"R\n\x11ListTasksResponse\x12(\n\x05tasks\x18\x01 \x03(\x0b\x32\x19.portolan.routing.v1.Task\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x1c\n\x0eGetTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\":\n\x0fGetTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\x1e\n\x10\x43laimTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\"<\n\x11\x43laimTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\" \n\x12ReleaseTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\">\n\x13ReleaseTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"\xb7\x01\n\x11\x44\x65\x63ideTaskRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x37\n\x13\x61uthorised_quantity\x18\x05 \x01(\x0b\x32\x1a.portolan.type.v1.Quantity\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x12\n\nconditions\x18\x07 \x01(\t\"=\n\x12\x44\x65\x63ideTaskResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task\"J\n\x19RequestInformationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tquestions\x18\x02 \x03(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"E\n\x1aRequestInformationResponse\x12\'\n\x04task\x18\x01 \x01(\x0b\x32\x19.portolan.routing.v1.Task2\x94\x06\n\x0eRoutingService\x12]\n\nPlanRoutes\x12&.portolan.routing.v1.PlanRoutesRequest\x1a\'.portolan.routing.v1.PlanRoutesResponse\x12]\n\nGetRouting\x12&.portolan.routing.v1.GetRoutingRequest\x1a\'.portolan.routing.v1.GetRoutingResponse\x12Z\n\tListTasks\x12%.portolan.routing.v1.ListTasksRequest\x1a&.portolan.routing.v1.ListTasksResponse\x12T\n\x07GetTask\x12#.portolan.routing.v1.GetTaskRequest\x1a$.portolan.routing.v1.GetTaskResponse\x12Z\n\tClaimTask\x12%.portolan.routing.v1.ClaimTaskRequest\x1a&.portolan.routing.v1.ClaimTaskResponse\x12`\n\x0bReleaseTask\x12\'.portolan.routing.v1.ReleaseTaskRequest\x1a(.portolan.routing.v1.ReleaseTaskResponse\x12]\n\nDecideTask\x12&.portolan.routing.v1.DecideTaskRequest\x1a\'.portolan.routing.v1.DecideTaskResponse\x12u\n\x12RequestInformation\x12..portolan.routing.v1.RequestInformationRequest\x1a/.portolan.routing.v1.RequestInformationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portolan.routing.v1.routing_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MATCHEDRULE_LABELSENTRY']._loaded_options = None
+  _globals['_MATCHEDRULE_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_RISKFACTOR_LABELSENTRY']._loaded_options = None
+  _globals['_RISKFACTOR_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_REASONCODE_LABELSENTRY']._loaded_options = None
   _globals['_REASONCODE_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_TASK_ASKEDENTRY']._loaded_options = None
@@ -43,42 +47,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANROUTESREQUEST']._serialized_end=296
   _globals['_PLANROUTESRESPONSE']._serialized_start=299
   _globals['_PLANROUTESRESPONSE']._serialized_end=429
-  _globals['_SIGNATURE']._serialized_start=432
-  _globals['_SIGNATURE']._serialized_end=638
-  _globals['_REASONCODE']._serialized_start=641
-  _globals['_REASONCODE']._serialized_end=775
-  _globals['_REASONCODE_LABELSENTRY']._serialized_start=730
-  _globals['_REASONCODE_LABELSENTRY']._serialized_end=775
-  _globals['_TASK']._serialized_start=778
-  _globals['_TASK']._serialized_end=1632
-  _globals['_TASK_ASKEDENTRY']._serialized_start=1588
-  _globals['_TASK_ASKEDENTRY']._serialized_end=1632
-  _globals['_INFORMATION']._serialized_start=1635
-  _globals['_INFORMATION']._serialized_end=1890
-  _globals['_LISTTASKSREQUEST']._serialized_start=1892
-  _globals['_LISTTASKSREQUEST']._serialized_end=1993
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1995
-  _globals['_LISTTASKSRESPONSE']._serialized_end=2077
-  _globals['_GETTASKREQUEST']._serialized_start=2079
-  _globals['_GETTASKREQUEST']._serialized_end=2107
-  _globals['_GETTASKRESPONSE']._serialized_start=2109
-  _globals['_GETTASKRESPONSE']._serialized_end=2167
-  _globals['_CLAIMTASKREQUEST']._serialized_start=2169
-  _globals['_CLAIMTASKREQUEST']._serialized_end=2199
-  _globals['_CLAIMTASKRESPONSE']._serialized_start=2201
-  _globals['_CLAIMTASKRESPONSE']._serialized_end=2261
-  _globals['_RELEASETASKREQUEST']._serialized_start=2263
-  _globals['_RELEASETASKREQUEST']._serialized_end=2295
-  _globals['_RELEASETASKRESPONSE']._serialized_start=2297
-  _globals['_RELEASETASKRESPONSE']._serialized_end=2359
-  _globals['_DECIDETASKREQUEST']._serialized_start=2362
-  _globals['_DECIDETASKREQUEST']._serialized_end=2545
-  _globals['_DECIDETASKRESPONSE']._serialized_start=2547
-  _globals['_DECIDETASKRESPONSE']._serialized_end=2608
-  _globals['_REQUESTINFORMATIONREQUEST']._serialized_start=2610
-  _globals['_REQUESTINFORMATIONREQUEST']._serialized_end=2684
-  _globals['_REQUESTINFORMATIONRESPONSE']._serialized_start=2686
-  _globals['_REQUESTINFORMATIONRESPONSE']._serialized_end=2755
-  _globals['_ROUTINGSERVICE']._serialized_start=2758
-  _globals['_ROUTINGSERVICE']._serialized_end=3451
+  _globals['_GETROUTINGREQUEST']._serialized_start=431
+  _globals['_GETROUTINGREQUEST']._serialized_end=471
+  _globals['_MATCHEDRULE']._serialized_start=474
+  _globals['_MATCHEDRULE']._serialized_end=692
+  _globals['_MATCHEDRULE_LABELSENTRY']._serialized_start=647
+  _globals['_MATCHEDRULE_LABELSENTRY']._serialized_end=692
+  _globals['_RISKFACTOR']._serialized_start=695
+  _globals['_RISKFACTOR']._serialized_end=845
+  _globals['_RISKFACTOR_LABELSENTRY']._serialized_start=647
+  _globals['_RISKFACTOR_LABELSENTRY']._serialized_end=692
+  _globals['_RISKDRAW']._serialized_start=847
+  _globals['_RISKDRAW']._serialized_end=933
+  _globals['_RISKWEIGHED']._serialized_start=936
+  _globals['_RISKWEIGHED']._serialized_end=1122
+  _globals['_GETROUTINGRESPONSE']._serialized_start=1125
+  _globals['_GETROUTINGRESPONSE']._serialized_end=1397
+  _globals['_SIGNATURE']._serialized_start=1400
+  _globals['_SIGNATURE']._serialized_end=1606
+  _globals['_REASONCODE']._serialized_start=1609
+  _globals['_REASONCODE']._serialized_end=1743
+  _globals['_REASONCODE_LABELSENTRY']._serialized_start=647
+  _globals['_REASONCODE_LABELSENTRY']._serialized_end=692
+  _globals['_TASK']._serialized_start=1746
+  _globals['_TASK']._serialized_end=2600
+  _globals['_TASK_ASKEDENTRY']._serialized_start=2556
+  _globals['_TASK_ASKEDENTRY']._serialized_end=2600
+  _globals['_INFORMATION']._serialized_start=2603
+  _globals['_INFORMATION']._serialized_end=2858
+  _globals['_LISTTASKSREQUEST']._serialized_start=2860
+  _globals['_LISTTASKSREQUEST']._serialized_end=2961
+  _globals['_LISTTASKSRESPONSE']._serialized_start=2963
+  _globals['_LISTTASKSRESPONSE']._serialized_end=3045
+  _globals['_GETTASKREQUEST']._serialized_start=3047
+  _globals['_GETTASKREQUEST']._serialized_end=3075
+  _globals['_GETTASKRESPONSE']._serialized_start=3077
+  _globals['_GETTASKRESPONSE']._serialized_end=3135
+  _globals['_CLAIMTASKREQUEST']._serialized_start=3137
+  _globals['_CLAIMTASKREQUEST']._serialized_end=3167
+  _globals['_CLAIMTASKRESPONSE']._serialized_start=3169
+  _globals['_CLAIMTASKRESPONSE']._serialized_end=3229
+  _globals['_RELEASETASKREQUEST']._serialized_start=3231
+  _globals['_RELEASETASKREQUEST']._serialized_end=3263
+  _globals['_RELEASETASKRESPONSE']._serialized_start=3265
+  _globals['_RELEASETASKRESPONSE']._serialized_end=3327
+  _globals['_DECIDETASKREQUEST']._serialized_start=3330
+  _globals['_DECIDETASKREQUEST']._serialized_end=3513
+  _globals['_DECIDETASKRESPONSE']._serialized_start=3515
+  _globals['_DECIDETASKRESPONSE']._serialized_end=3576
+  _globals['_REQUESTINFORMATIONREQUEST']._serialized_start=3578
+  _globals['_REQUESTINFORMATIONREQUEST']._serialized_end=3652
+  _globals['_REQUESTINFORMATIONRESPONSE']._serialized_start=3654
+  _globals['_REQUESTINFORMATIONRESPONSE']._serialized_end=3723
+  _globals['_ROUTINGSERVICE']._serialized_start=3726
+  _globals['_ROUTINGSERVICE']._serialized_end=4514
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class RoutingServiceStub:
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PlanRoutesRequest.SerializeToString,
                 response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PlanRoutesResponse.FromString,
                 _registered_method=True)
+        self.GetRouting = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/GetRouting',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingResponse.FromString,
+                _registered_method=True)
         self.ListTasks = channel.unary_unary(
                 '/portolan.routing.v1.RoutingService/ListTasks',
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListTasksRequest.SerializeToString,
@@ -78,6 +83,13 @@ class RoutingServiceServicer:
 
     def PlanRoutes(self, request, context):
         """Which agencies, in what mode, by which rule, due when: the very rules a submission meets. Idempotent, stores nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRouting(self, request, context):
+        """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +139,11 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.PlanRoutes,
                     request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PlanRoutesRequest.FromString,
                     response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PlanRoutesResponse.SerializeToString,
+            ),
+            'GetRouting': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRouting,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingResponse.SerializeToString,
             ),
             'ListTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTasks,
@@ -187,6 +204,33 @@ class RoutingService:
             '/portolan.routing.v1.RoutingService/PlanRoutes',
             portolan_dot_routing_dot_v1_dot_routing__pb2.PlanRoutesRequest.SerializeToString,
             portolan_dot_routing_dot_v1_dot_routing__pb2.PlanRoutesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRouting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/GetRouting',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class RoutingServiceStub:
     def __new__(cls, channel: _aio.Channel) -> RoutingServiceAsyncStub: ...
     PlanRoutes: _grpc.UnaryUnaryMultiCallable[_routing_pb2.PlanRoutesRequest, _routing_pb2.PlanRoutesResponse]
     """Which agencies, in what mode, by which rule, due when: the very rules a submission meets. Idempotent, stores nothing."""
+    GetRouting: _grpc.UnaryUnaryMultiCallable[_routing_pb2.GetRoutingRequest, _routing_pb2.GetRoutingResponse]
+    """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListTasksRequest, _routing_pb2.ListTasksResponse]
     GetTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.GetTaskRequest, _routing_pb2.GetTaskResponse]
     ClaimTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ClaimTaskRequest, _routing_pb2.ClaimTaskResponse]
@@ -50,6 +52,8 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlanRoutes: _aio.UnaryUnaryMultiCallable[_routing_pb2.PlanRoutesRequest, _routing_pb2.PlanRoutesResponse]  # type: ignore[assignment]
     """Which agencies, in what mode, by which rule, due when: the very rules a submission meets. Idempotent, stores nothing."""
+    GetRouting: _aio.UnaryUnaryMultiCallable[_routing_pb2.GetRoutingRequest, _routing_pb2.GetRoutingResponse]  # type: ignore[assignment]
+    """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListTasksRequest, _routing_pb2.ListTasksResponse]  # type: ignore[assignment]
     GetTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.GetTaskRequest, _routing_pb2.GetTaskResponse]  # type: ignore[assignment]
     ClaimTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.ClaimTaskRequest, _routing_pb2.ClaimTaskResponse]  # type: ignore[assignment]
@@ -68,6 +72,14 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.PlanRoutesResponse, _abc.Awaitable[_routing_pb2.PlanRoutesResponse]]:
         """Which agencies, in what mode, by which rule, due when: the very rules a submission meets. Idempotent, stores nothing."""
+
+    @_abc_1.abstractmethod
+    def GetRouting(
+        self,
+        request: _routing_pb2.GetRoutingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.GetRoutingResponse, _abc.Awaitable[_routing_pb2.GetRoutingResponse]]:
+        """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is."""
 
     @_abc_1.abstractmethod
     def ListTasks(

@@ -1,0 +1,38 @@
+"""Why: a case as its explanation needs it, without its tasks and without its lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kit.database import Tx
+from kit.errors import NotFound
+from psycopg.rows import dict_row
+
+from routing.domain import Case
+
+from . import rows
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`agencies` have or had a task."""
+
+    case: Case
+    agencies: frozenset[str]
+
+
+async def judgement(connection: Tx, document_id: str) -> Judgement:
+    cursor = await connection.cursor(row_factory=dict_row).execute(
+        f"""
+        select {rows.CASE_COLUMNS}, array(
+            select distinct agency from tasks where tasks.document_id = cases.document_id
+        ) as agencies
+        from cases
+        where document_id = %s and pack_version <> ''
+        """,  # noqa: S608 - our own column list
+        [document_id],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound("NOT_FOUND")
+    return Judgement(rows.case(row), frozenset(row["agencies"]))
