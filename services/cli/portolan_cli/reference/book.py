@@ -24,6 +24,8 @@ class Book:
         self.routing: Entry = read(folder / "routing.yaml")
         self.rules: list[Entry] = self.routing["rules"]
         self.risk: Entry = read(folder / "risk.yaml")
+        alerts = folder / "alerts.yaml"
+        self.alerts: list[Entry] = read(alerts)["alerts"] if alerts.exists() else []
         self.tariffs: list[Entry] = read(folder / "tariff.yaml")["versions"]
         self.rates: list[Entry] = read(folder / "rates.yaml")["rates"]
         self.notification_rules: list[Entry] = read(folder / "notifications.yaml")["rules"]

@@ -285,5 +285,6 @@ def _amended(life: Life, wish: str) -> tuple[dict[str, Any], set[str]]:
 
 
 def _read_again(life: Life, body: dict[str, Any]) -> Reading:
-    """Under the facts as they would be; the draw stays as it was."""
-    return table.read(life.book, judge(life.book, replace(life.filed, body=body)).facts)
+    """Under the facts as they would be; the draw stays as it was. The owner and its supplier are known by now."""
+    known = replace(life.filed.known, first_operation=False, new_supplier=False)
+    return table.read(life.book, judge(life.book, replace(life.filed, body=body)).facts, known)

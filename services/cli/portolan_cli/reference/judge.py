@@ -11,6 +11,7 @@ from babel.numbers import get_currency_precision
 
 from portolan_cli.reference import schema, table
 from portolan_cli.reference.book import Book, value
+from portolan_cli.reference.weights import NOTHING, Known
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Filed:
     submitter_id: str
     day: str
     document_id: str = ""
+    known: Known = NOTHING
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def _facts(book: Book, filed: Filed, given: Mapping[str, Any]) -> dict[str, Any]
         "type": filed.type,
         "direction": kind["direction"],
         "document_id": filed.document_id,
+        "day": filed.day,
         "owner_organisation_id": filed.owner_id,
         "submitter_organisation_id": filed.submitter_id,
         "owner_attributes": list(filed.owner_attributes),

@@ -124,7 +124,7 @@ def begin(book: Book, filed: Filed, script: Script) -> Life:
         filed=filed,
         kind=kind,
         facts=facts,
-        reading=table.read(book, facts),
+        reading=table.read(book, facts, filed.known),
         script=script,
         body=filed.body,
         ledger=titles.ledger(kind, filed.body),

@@ -14,6 +14,7 @@ from portolan_cli.reference import acts
 from portolan_cli.reference.acts import Act
 from portolan_cli.reference.board import Board
 from portolan_cli.reference.cast import Cast
+from portolan_cli.reference.weights import Known
 from portolan_cli.reference.wire import Reply, Wire
 
 POLL_S_FIRST, POLL_S_MAX = 0.1, 1.0
@@ -123,6 +124,19 @@ _PLAYS: Mapping[str, Callable[[Player, Act], Awaitable[None]]] = {
     acts.IMPUTE: Player._impute,
     acts.GIVE_BACK: Player._give_back,
 }
+
+
+async def known(stage: Stage, document_id: str) -> Known:
+    """What the window knew beside the document when it judged it; asked until it has."""
+    limit, pause_s = time.monotonic() + stage.patience_s, POLL_S_FIRST
+    customs = stage.cast.officers[stage.customs][0].credentials
+    while time.monotonic() < limit:
+        reply = await stage.wire.get(f"/v1/documents/{document_id}/routing", customs)
+        if reply.status == 200:
+            return Known(**reply.content["weighed"]["inputs"]["history"])
+        await asyncio.sleep(pause_s)
+        pause_s = min(POLL_S_MAX, 1.5 * pause_s)
+    raise WentOtherwise(f"no case was opened for {document_id}")
 
 
 async def submit(stage: Stage, document: Generated) -> Reply:

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from portolan_cli.reference.book import Book, many
 from portolan_cli.reference.cast import Cast, gather
 from portolan_cli.reference.judge import Filed, judge
 from portolan_cli.reference.life import Impossible, Life, begin
-from portolan_cli.reference.players import Player, Stage, WentOtherwise, submit
+from portolan_cli.reference.players import Player, Stage, WentOtherwise, known, submit
 from portolan_cli.reference.wire import NoAnswer, Wire
 
 AT_ONCE = 64
@@ -113,6 +113,7 @@ class Run:
             if verdict.violations or reply.status != 201:
                 differences = _verdict_differs(verdict.violations, seen, reply.status, reply.content)
             else:
+                filed = replace(filed, known=await known(self.stage, document_id))
                 differences = await self._life(document, begin(self.book, filed, document.script))
         except (WentOtherwise, Impossible, NoAnswer) as error:
             differences = [str(error)]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from portolan_cli.reference import weights
 from portolan_cli.reference.book import Book, Entry, holds
+from portolan_cli.reference.weights import NOTHING, Known
 
 Facts = Mapping[str, Any]
 COLOURS = ("green", "orange", "red")
@@ -32,9 +34,10 @@ class Reading:
         return tuple(rule["id"] for rule in self.rules)
 
 
-def read(book: Book, facts: Facts) -> Reading:
+def read(book: Book, facts: Facts, known: Known = NOTHING) -> Reading:
+    facts = {**facts, **known.facts, "alerts": _alerts(book, facts)}
     rules = tuple(_matching(book, facts))
-    score = _score(book, facts, rules)
+    score = _score(book, facts, rules, known)
     return Reading(
         rules=rules,
         refusing=tuple(rule["id"] for rule in rules if _keeps_out(rule, facts)),
@@ -93,15 +96,27 @@ def _keeps_out(rule: Entry, facts: Facts) -> bool:
     return wanted is not None and wanted != given and wanted.split(".")[0] == given.split(".")[0]
 
 
-def _score(book: Book, facts: Facts, rules: tuple[Entry, ...]) -> int:
+def _score(book: Book, facts: Facts, rules: tuple[Entry, ...], known: Known) -> int:
     risk = book.risk
     chapters = {code[:2] for code in facts.get("hs_codes") or ()}
-    weights, usual = risk.get("chapter_weights", {}), risk.get("default_chapter_weight", 0)
-    score = max((weights.get(chapter, usual) for chapter in chapters), default=0)
+    by_chapter, usual = risk.get("chapter_weights", {}), risk.get("default_chapter_weight", 0)
+    score = max((by_chapter.get(chapter, usual) for chapter in chapters), default=0)
     if facts.get("origin"):
         score += risk.get("origin_weights", {}).get(facts["origin"], risk.get("default_origin_weight", 0))
-    score += sum(rule.get("risk", 0) for rule in rules)
+    score += sum(rule.get("risk", 0) for rule in rules) + weights.beside(risk, facts, known)
     return int(min(100, max(0, score)))
+
+
+def _alerts(book: Book, facts: Facts) -> list[str]:
+    """The ids of those whose days, origin and goods the document meets."""
+    day, codes = facts.get("day", ""), facts.get("hs_codes") or ()
+    return [
+        str(one["id"])
+        for one in book.alerts
+        if str(one["from"]) <= day <= str(one.get("to") or "9999")
+        and (not one.get("origins") or facts.get("origin") in one["origins"])
+        and (one.get("hs") is None or any(within(str(pattern), code) for pattern in one["hs"] for code in codes))
+    ]
 
 
 def _channel(book: Book, rules: tuple[Entry, ...], score: int) -> str:
