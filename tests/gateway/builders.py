@@ -42,6 +42,12 @@ def a_document(document_id: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def a_node(document_id: str) -> dict[str, Any]:
+    shown = a_document(document_id)
+    names = ("id", "reference", "type", "state", "state_label", "owner_organisation_id", "updated_at")
+    return {name: shown[name] for name in names} | {"type_label": "Paper A"}
+
+
 def encoded(value: Any) -> bytes:
     return msgspec.json.encode(value)
 

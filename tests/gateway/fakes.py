@@ -22,7 +22,17 @@ from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from portolan.routing.v1 import routing_pb2, routing_pb2_grpc
 
-from tests.gateway.builders import AT, DOCUMENT_TYPE, STAMP, a_charge, a_document, a_task, an_imputation, encoded
+from tests.gateway.builders import (
+    AT,
+    DOCUMENT_TYPE,
+    STAMP,
+    a_charge,
+    a_document,
+    a_node,
+    a_task,
+    an_imputation,
+    encoded,
+)
 
 
 class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
@@ -146,6 +156,14 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         shown = {"id": "a-1", "document_id": request.id, "actor": "p", "action": "get_document", "at": AT}
         entry = encoded({**shown, "organisation_id": "org-a", "agency": None})
         return intake_pb2.ListAccessesResponse(access_jsons=[entry], next_cursor=str(request.limit))
+
+    async def GetGraph(self, request: Any, context: Any) -> Any:
+        shown = {"document_id": request.id, "nodes": [a_node(request.id)], "edges": [], "left_off": False}
+        return intake_pb2.GetGraphResponse(graph_json=encoded(shown))
+
+    async def Search(self, request: Any, context: Any) -> Any:
+        hit = {**a_node("d-1"), "matches": [{"kind": "reference", "key": request.query}]}
+        return intake_pb2.SearchResponse(hit_jsons=[encoded(hit)], next_cursor=str(request.limit))
 
     async def GetLedger(self, request: Any, context: Any) -> Any:
         figures = dict.fromkeys(("unit", "authorised", "reserved", "consumed", "released", "remaining"))

@@ -43,6 +43,7 @@ BODIES: dict[str, Any] = {
     },
     "create_webhook_endpoint": {"url": "https://a.example/hook", "event_types": ["document.submitted"]},
 }
+QUERIES = {"search_documents": {"q": "PA-2026"}}
 PATHS = {"document_type": "paper.a", "list_name": "units", "client_id": "c-2"}
 
 
@@ -58,7 +59,8 @@ async def call(house: House, operation: Operation, *roles: str) -> httpx.Respons
             operation.method, path, content=content, headers={**headers, "content-type": NDJSON}
         )
     body = BODIES.get(operation.id)
-    return await house.http.request(operation.method, path, json=body, headers=headers)
+    query = QUERIES.get(operation.id)
+    return await house.http.request(operation.method, path, params=query, json=body, headers=headers)
 
 
 def test_every_operation_has_a_verdict_and_every_verdict_an_operation() -> None:

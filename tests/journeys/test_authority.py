@@ -44,6 +44,8 @@ VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(("impute_title", "cancel_imputation"), SOLE),
     **dict.fromkeys(("submit_document", "simulate_document", "submit_documents"), REFUSED),
     **dict.fromkeys(("list_documents", "list_tasks", "list_charges", "get_current_statement"), OWN),
+    "search_documents": OWN,
+    "get_graph": HIDDEN,
     **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
     **dict.fromkeys(
         (
@@ -78,6 +80,7 @@ VERDICTS: Mapping[str, str] = {
 }
 
 
+QUERIES = {"search_documents": "?q=EI-2026"}
 # Nobody listens there: the discard port.
 WEBHOOK = {"url": "http://127.0.0.1:9/hook"}
 
@@ -213,7 +216,7 @@ def send(system: System, world: World, operation: Operation, token: str, body: A
     if operation.id == "submit_documents":
         content = {"content": b"{}\n"}
         headers["content-type"] = "application/x-ndjson"
-    url = system.base_url + world.path(operation)
+    url = system.base_url + world.path(operation) + QUERIES.get(operation.id, "")
     return httpx.request(operation.method, url, headers=headers, timeout=10, **content)
 
 

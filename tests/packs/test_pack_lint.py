@@ -322,6 +322,19 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     (property_("note", {"type": "string", "maxLength": 3}), SCHEMA, '"note"', "note without x-labels"),
     (property_("note", {"x-labels": words("N")}), SCHEMA, '"note"', "without a type"),
     (property_("note", {**A_STRING, "x-list": "moons"}), SCHEMA, "moons", "unknown list moons"),
+    (property_("note", {**A_STRING, "x-search": "moon"}), SCHEMA, "x-search", "x-search is one of container, "),
+    (
+        property_("note", {**A_STRING, "x-reference": "licence"}),
+        SCHEMA,
+        "x-reference",
+        "no document type is, or begins",
+    ),
+    (
+        property_("note", {"type": "boolean", "x-reference": "*", "x-labels": words("N")}),
+        SCHEMA,
+        "x-reference",
+        "x-reference marks a string",
+    ),
     (
         put(
             TYPE,

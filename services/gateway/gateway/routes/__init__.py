@@ -22,6 +22,7 @@ from gateway.routes import (
     tasks,
     timeline_stream,
     titles,
+    tracking,
     webhooks,
 )
 
@@ -37,6 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *routing.OPERATIONS,
     *attachments.OPERATIONS,
     *titles.OPERATIONS,
+    *tracking.OPERATIONS,
     *tasks.OPERATIONS,
     *information.OPERATIONS,
     *billing.OPERATIONS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,15 +16,18 @@ from intake.actions import acts, versions
 from intake.actions.acts import Act, Acted
 from intake.actions.directory import AMEND as POWER
 from intake.actions.directory import Directory
+from intake.actions.referring import Referrer
 from intake.actions.register import Register
 from intake.domain import amendments
 from intake.domain.amendments import Amendment, AmendmentState, Change, Request
 from intake.domain.canonical import canonical
 from intake.domain.documents import Document
 from intake.domain.parties import Filing
+from intake.domain.relations import Link
 from intake.domain.rulebook import Candidate, Judgement, Rulebooks
 from intake.store import amendments as store
-from intake.store import attachments, documents
+from intake.store import attachments, documents, relations
+from intake.store.relations import Related
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Draft:
     act: Act
     request: Request
     judgement: Judgement
+    links: Sequence[Link]
 
 
 class AmendmentDesk:
@@ -49,7 +53,7 @@ class AmendmentDesk:
         """The same key again is the same answer. Raises Invalid, Refused, PreconditionFailed."""
         request = amendments.read(act.request, act.caller.language)
         document, mandate_id = await acts.subject(self._db, self._directory, act, POWER)
-        judgement = await self._judged(document, mandate_id, request, act)
+        judgement, links = await self._judged(document, mandate_id, request, act)
         async with self._db.transaction() as tx:
             document = await acts.locked(tx, document.id)
             earlier = await acts.earlier(tx, act, document.id)
@@ -58,17 +62,20 @@ class AmendmentDesk:
             document.require_match(act.if_match)
             if not judgement.is_valid:
                 raise Invalid("INVALID_DOCUMENT", violations=judgement.violations)
-            return await self._enter(tx, document, Draft(act, request, judgement))
+            return await self._enter(tx, document, Draft(act, request, judgement, links))
 
-    async def _judged(self, document: Document, mandate_id: str, request: Request, act: Act) -> Judgement:
+    async def _judged(
+        self, document: Document, mandate_id: str, request: Request, act: Act
+    ) -> tuple[Judgement, Sequence[Link]]:
         """By the rules of production, of the version the document was born under."""
         owner = await self._directory.profile(document.owner_organisation_id)
         filing = Filing(owner, document.submitter_organisation_id, act.caller.subject, mandate_id)
         language = act.caller.language
         candidate = Candidate(document.id, request.body, filing, clock.now(), language)
         judgement = self._rulebooks.of(document).rules(document.type, language).judge(candidate)
-        wrong = await self._register.unusable_files(act.caller, judgement.attachments, language)
-        return replace(judgement, violations=[*judgement.violations, *wrong])
+        referrer = Referrer(act.caller, document.owner_organisation_id, document.id, language)
+        resolved = await self._register.resolved(referrer, judgement)
+        return replace(judgement, violations=[*judgement.violations, *resolved.violations]), resolved.links
 
     async def _enter(self, tx: Tx, document: Document, draft: Draft) -> Acted:
         kind, act, language = self._rulebooks.kind(document), draft.act, draft.act.caller.language
@@ -109,6 +116,7 @@ class AmendmentDesk:
         receipt = self._register.receipt(document, version, now, body, trace.current())
         await store.add(tx, amendment, body, receipt)
         await attachments.refer(tx, [(document.id, sha256) for _, sha256 in draft.judgement.attachments])
+        await relations.add(tx, [Related(document.id, version, draft.links, draft.judgement.keys)])
         return amendment
 
 

@@ -1,24 +1,64 @@
-"""Documents refer to files: to those alone that the sender may read and that no virus was found in."""
+"""Documents refer to files and to other documents: to those alone that may be seen by whom it concerns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from kit.auth import Principal
-from kit.database import Database
+from kit.database import Database, Tx
 from kit.errors import Violation
 
-from intake.actions.reading import viewer_of
+from intake.actions.reading import is_id, viewer_of
+from intake.domain.parties import Viewer
+from intake.domain.references import is_reference
+from intake.domain.relations import Link, links, name_of
+from intake.domain.rulebook import Judgement
+from intake.domain.shape import Marked
 from intake.domain.wording import violation
-from intake.store import attachments
+from intake.store import attachments, relations
 
 
-async def unusable(
-    db: Database, caller: Principal, places: Sequence[tuple[str, str]], language: str
-) -> list[Violation]:
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """Who refers: files are those of the caller, documents those that the document's owner may see."""
+
+    caller: Principal
+    owner_organisation_id: str
+    document_id: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    violations: Sequence[Violation] = ()
+    links: Sequence[Link] = ()
+
+
+async def resolved(db: Database, referrer: Referrer, judgement: Judgement) -> Resolved:
+    if not (judgement.attachments or judgement.references):
+        return Resolved()
+    async with db.connection() as connection:
+        wrong = await _unusable_files(connection, referrer, judgement.attachments)
+        held, unknown = await linked(connection, referrer, judgement.references)
+    return Resolved([*wrong, *unknown], held)
+
+
+async def _unusable_files(tx: Tx, referrer: Referrer, places: Sequence[tuple[str, str]]) -> list[Violation]:
     """`places`: pointers into the request and the hashes there."""
     if not places:
         return []
-    async with db.connection() as connection:
-        usable = await attachments.usable(connection, {sha256 for _, sha256 in places}, viewer_of(caller))
+    usable = await attachments.usable(tx, {sha256 for _, sha256 in places}, viewer_of(referrer.caller))
+    language = referrer.language
     return [violation(place, "UNKNOWN_ATTACHMENT", language) for place, sha256 in places if sha256 not in usable]
+
+
+async def linked(tx: Tx, referrer: Referrer, places: Sequence[Marked]) -> tuple[list[Link], list[Violation]]:
+    if not places:
+        return [], []
+    names = {name_of(place.text) for place in places}
+    ids, references = {name for name in names if is_id(name)}, {name for name in names if is_reference(name)}
+    viewer = Viewer(referrer.owner_organisation_id, "", sees_all=False)
+    targets = await relations.targets(tx, ids, references, viewer)
+    held, unknown = links(places, targets, referrer.document_id)
+    return held, [violation(place, "UNKNOWN_REFERENCE", referrer.language) for place in unknown]

@@ -8,22 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kit import ids, telemetry, trace, wire
-from kit.auth import Principal
 from kit.database import Database, Tx
-from kit.errors import Invalid, PortolanError, Unavailable, Violation, fault
+from kit.errors import Invalid, PortolanError, Unavailable, fault
 from kit.outbox import OutboxEntry
 from portolan.intake.v1 import events_pb2
 
 from intake.actions import metrics, referring
 from intake.actions.numbers import Numbers
+from intake.actions.referring import Referrer, Resolved
 from intake.domain import representation
 from intake.domain.accesses import Access
 from intake.domain.canonical import canonical
 from intake.domain.documents import Document
 from intake.domain.receipts import ReceiptKey, body_digest
 from intake.domain.references import reference
+from intake.domain.relations import Link
 from intake.domain.rulebook import Candidate, Judgement, Rulebook
-from intake.store import accesses, attachments, submissions
+from intake.store import accesses, attachments, relations, submissions
+from intake.store.relations import Related
 from intake.store.submissions import Acceptance, EarlierAnswer, Key
 
 TOPIC = "portolan.intake.document.v1"
@@ -32,6 +34,7 @@ GATHER_SECONDS = 0.003
 WAITING_DOCUMENTS_MAX = 4_000
 COMMITS_AT_ONCE = 2
 FIRST_ETAG = '"1"'
+FIRST_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Draft:
     idempotency_key: str
     fingerprint: bytes
     traceparent: str
+    links: Sequence[Link] = ()
 
     @property
     def key(self) -> Key:
@@ -134,11 +138,9 @@ class Register:
             for one in acceptances
         ]
 
-    async def unusable_files(
-        self, caller: Principal, places: Sequence[tuple[str, str]], language: str
-    ) -> Sequence[Violation]:
-        """What is wrong with referring to these files."""
-        return await referring.unusable(self._db, caller, places, language)
+    async def resolved(self, referrer: Referrer, judgement: Judgement) -> Resolved:
+        """To what a document refers, and what is wrong with that."""
+        return await referring.resolved(self._db, referrer, judgement)
 
     async def earlier(self, keys: Sequence[Key]) -> dict[Key, EarlierAnswer]:
         async with self._db.connection() as connection:
@@ -192,6 +194,11 @@ async def _refer(tx: Tx, drafts: Sequence[Draft]) -> None:
     ]
     if references:
         await attachments.refer(tx, references)
+    await relations.add(tx, [_related(draft) for draft in drafts])
+
+
+def _related(draft: Draft) -> Related:
+    return Related(draft.candidate.document_id, FIRST_VERSION, draft.links, draft.judgement.keys)
 
 
 def replay(earlier: EarlierAnswer, fingerprint: bytes) -> Answer | PortolanError:
@@ -216,7 +223,7 @@ def _document(draft: Draft, number: int) -> Document:
         pack_version=draft.book.pack.version,
         state=kind.initial_state,
         revision=1,
-        version=1,
+        version=FIRST_VERSION,
         owner_organisation_id=filing.owner.organisation_id,
         submitter_organisation_id=filing.submitter_organisation_id,
         mandate_id=filing.mandate_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit import clock, ids, trace
 from kit.auth import Principal, TokenVerifier
@@ -12,6 +12,7 @@ from kit.errors import Forbidden, Invalid, PortolanError, Unavailable, Violation
 
 from intake.actions import metrics
 from intake.actions.directory import Directory
+from intake.actions.referring import Referrer
 from intake.actions.register import Answer, Draft, Register, replay
 from intake.domain import envelope
 from intake.domain.envelope import Envelope
@@ -96,8 +97,8 @@ class SubmissionDesk:
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
         candidate = Candidate("", asked.body, filing, clock.now(), caller.language)
         judgement = book.rules(asked.type, caller.language).judge(candidate)
-        wrong = await self._register.unusable_files(caller, judgement.attachments, caller.language)
-        violations = [*judgement.violations, *wrong]
+        resolved = await self._register.resolved(Referrer(caller, owner, "", caller.language), judgement)
+        violations = [*judgement.violations, *resolved.violations]
         return Simulation(violations, asked.type, owner, judgement.facts_json, book.pack.version)
 
     async def _open(self, submission: Submission) -> Opened | PortolanError:
@@ -155,14 +156,18 @@ class SubmissionDesk:
         )
 
     async def _referring(self, opened: Opened | PortolanError, draft: Draft | PortolanError) -> Draft | PortolanError:
-        """A file that the sender may not read is none to refer to."""
-        if isinstance(opened, PortolanError) or isinstance(draft, PortolanError) or not draft.judgement.attachments:
+        """What may not be seen is nothing to refer to."""
+        if isinstance(opened, PortolanError) or isinstance(draft, PortolanError):
             return draft
+        owner = draft.candidate.filing.owner.organisation_id
+        referrer = Referrer(opened.caller, owner, draft.candidate.document_id, opened.language)
         try:
-            wrong = await self._register.unusable_files(opened.caller, draft.judgement.attachments, opened.language)
+            resolved = await self._register.resolved(referrer, draft.judgement)
         except PortolanError as error:
             return error
-        return Invalid("INVALID_DOCUMENT", violations=wrong) if wrong else draft
+        if resolved.violations:
+            return Invalid("INVALID_DOCUMENT", violations=resolved.violations)
+        return replace(draft, links=resolved.links)
 
     async def _enter(self, draft: Draft | PortolanError) -> Outcome:
         if isinstance(draft, PortolanError):

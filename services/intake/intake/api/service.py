@@ -14,7 +14,18 @@ from portolan.intake.v1 import intake_pb2 as pb
 from portolan.intake.v1 import intake_pb2_grpc
 from portolan.type.v1 import type_pb2
 
-from intake.actions import accessing, cancelling, catalogue, following, imputing, informing, keys, reading, withdrawing
+from intake.actions import (
+    accessing,
+    cancelling,
+    catalogue,
+    following,
+    imputing,
+    informing,
+    keys,
+    reading,
+    tracking,
+    withdrawing,
+)
 from intake.actions.accessing import AccessLog
 from intake.actions.acts import Act
 from intake.actions.amending import AmendmentDesk
@@ -50,6 +61,8 @@ AUTHORITY = {
     "WaitTimeline": SIGNED_IN,
     "GetReceipt": SIGNED_IN,
     "ListAccesses": SIGNED_IN,
+    "GetGraph": SIGNED_IN,
+    "Search": SIGNED_IN,
     "GetLedger": SIGNED_IN,
     "ImputeTitle": CUSTOMS,
     "CancelImputation": CUSTOMS,
@@ -158,6 +171,19 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
             self._db, self._accesses, caller(), request.id, request.cursor, request.limit
         )
         return pb.ListAccessesResponse(access_jsons=found, next_cursor=following)
+
+    async def GetGraph(self, request: pb.GetGraphRequest, context: Any) -> pb.GetGraphResponse:
+        asked = (request.id, request.depth)
+        return pb.GetGraphResponse(
+            graph_json=await tracking.graph(self._db, self._rulebooks, caller(), *asked, self._seen("get_graph"))
+        )
+
+    async def Search(self, request: pb.SearchRequest, context: Any) -> pb.SearchResponse:
+        asked = (request.query, request.cursor, request.limit)
+        hits, following, left_off = await tracking.search(
+            self._db, self._rulebooks, caller(), *asked, self._seen("search_documents")
+        )
+        return pb.SearchResponse(hit_jsons=hits, next_cursor=following, left_off=left_off)
 
     async def GetLedger(self, request: pb.GetLedgerRequest, context: Any) -> pb.GetLedgerResponse:
         return pb.GetLedgerResponse(

@@ -15,6 +15,7 @@ from packs.model import Code, Dictionary, DocumentType, Pack
 
 from intake.domain.attachments import Attachment
 from intake.domain.documents import Document, Item
+from intake.domain.graphs import Graph
 from intake.domain.imputations import Imputation
 from intake.domain.titles import EntryKind, TitleLine
 from intake.domain.values import decimal_text
@@ -33,6 +34,15 @@ class Holder:
     since: datetime
     due_at: datetime | None
     is_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A document, with its type and state in somebody's language."""
+
+    document: Document
+    type_label: str
+    state_label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,3 +267,34 @@ def _entry(entry: BookedEntry, lines: Sequence[TitleLine]) -> dict[str, Any]:
 
 def _quantity(value: Decimal, unit: str) -> dict[str, str]:
     return {"value": decimal_text(value), "unit": unit}
+
+
+def graph_json(root: Document, nodes: Sequence[Labelled], graph: Graph) -> bytes:
+    return msgspec.json.encode(
+        {
+            "document_id": root.id,
+            "nodes": [_node(node) for node in nodes],
+            "edges": [{"kind": edge.kind, "from": edge.source, "to": edge.target} for edge in graph.edges],
+            "left_off": graph.left_off,
+        }
+    )
+
+
+def hit_json(labelled: Labelled, matches: Iterable[tuple[str, str]]) -> bytes:
+    return msgspec.json.encode(
+        {**_node(labelled), "matches": [{"kind": kind, "key": key} for kind, key in matches]},
+    )
+
+
+def _node(labelled: Labelled) -> dict[str, Any]:
+    document = labelled.document
+    return {
+        "id": document.id,
+        "reference": document.reference,
+        "type": document.type,
+        "type_label": labelled.type_label,
+        "state": document.state,
+        "state_label": labelled.state_label,
+        "owner_organisation_id": document.owner_organisation_id,
+        "updated_at": wire.rfc3339(document.updated_at),
+    }

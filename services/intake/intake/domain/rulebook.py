@@ -20,7 +20,8 @@ from packs.model import CodeList, DocumentType
 from intake.domain.documents import Document
 from intake.domain.formulas import Formulas
 from intake.domain.parties import Filing
-from intake.domain.shape import Shape
+from intake.domain.relations import SearchKey, search_keys
+from intake.domain.shape import Mark, Marked, Shape
 from intake.domain.titles import TitleLine, title_lines
 from intake.domain.wording import violation
 
@@ -29,12 +30,17 @@ BODY = "/body"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`attachments`: where the document refers to files, and to which; whether it may is for those who know them."""
+    """`attachments`, `references`: where the document refers to files and to documents, and to which.
+
+    Whether it may is for those who know them.
+    """
 
     violations: Sequence[Violation]
     facts: Mapping[str, Any]
     lines: Sequence[TitleLine] = ()
     attachments: Sequence[tuple[str, str]] = ()
+    references: Sequence[Marked] = ()
+    keys: Sequence[SearchKey] = ()
 
     @property
     def facts_json(self) -> bytes:
@@ -116,7 +122,9 @@ class TypeRules:
         ]
         facts = {**derived, **self._own_facts(candidate, derived)}
         faults += self._refusals(facts, language)
-        return Judgement(faults, facts, lines, self._shape.attachments(candidate.body, BODY))
+        files, references, keys = (self._shape.marked(candidate.body, mark, BODY) for mark in Mark)
+        files_named = [(file.pointer, file.text) for file in files]
+        return Judgement(faults, facts, lines, files_named, references, search_keys(keys))
 
     def _refusals(self, facts: Mapping[str, Any], language: str) -> list[Violation]:
         """Admission rules of the table: another type must carry these goods, or none is needed."""

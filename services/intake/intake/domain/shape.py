@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 from kit.errors import Violation
+from packs.formats import FORMATS
 
 from intake.domain.wording import violation
 
@@ -28,21 +30,41 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A place in the form whose strings are codes of a list, hashes of attachments, or dates (`list` empty)."""
+    """A place in the form whose strings are codes of a list, or dates (`list` empty)."""
 
     path: Path
     list: str
-    is_attachment: bool = False
+
+
+class Mark(StrEnum):
+    """What a form may say of a place beside its shape."""
+
+    ATTACHMENT = "x-attachment"
+    REFERENCE = "x-reference"
+    SEARCH = "x-search"
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A text that stands at a marked place. `says` is the mark's own value, `member` the name of the place."""
+
+    pointer: str
+    member: str
+    says: str
+    text: str
 
 
 class Shape:
     """Compiled once per document type."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
-        probes = tuple(dict.fromkeys(_probes(schema, schema, (), 0)))
-        self._probes = tuple(probe for probe in probes if not probe.is_attachment)
-        self._attachments = tuple(probe for probe in probes if probe.is_attachment)
+        self._validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True, formats=FORMATS)
+        places = list(_places(schema, schema, (), 0))
+        self._probes = tuple(dict.fromkeys(probe for place in places for probe in _probes(*place)))
+        self._marks = {
+            mark: tuple(dict.fromkeys((path, str(inner[mark])) for path, inner in places if inner.get(mark)))
+            for mark in Mark
+        }
 
     def violations(self, value: Any, members: Members, language: str, root: str = "") -> list[Violation]:
         """Code lists and dates are looked at only in what has the right shape."""
@@ -50,9 +72,13 @@ class Shape:
             return list(islice(self._shape_faults(value, language, root), VIOLATIONS_MAX))
         return list(islice(self._code_faults(value, members, language, root), VIOLATIONS_MAX))
 
-    def attachments(self, value: Any, root: str = "") -> list[tuple[str, str]]:
-        """Where the form refers to files (`x-attachment`), and to which."""
-        return [leaf for probe in self._attachments for leaf in _leaves(value, probe.path, root)]
+    def marked(self, value: Any, mark: Mark, root: str = "") -> list[Marked]:
+        """What the value says at the places that the form marks so."""
+        return [
+            Marked(place, _member(path), says, text)
+            for path, says in self._marks[mark]
+            for place, text in _leaves(value, path, root)
+        ]
 
     def _shape_faults(self, value: Any, language: str, root: str) -> Iterator[Violation]:
         for error in self._validator.iter_errors(value):
@@ -97,17 +123,24 @@ def _values(name: str, value: Any) -> dict[str, Any]:
     return {"limit": value, "format": value, "pattern": value}
 
 
-def _probes(schema: Any, root: Mapping[str, Any], path: Path, depth: int) -> Iterator[Probe]:
+def _places(schema: Any, root: Mapping[str, Any], path: Path, depth: int) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every subschema, and where in the value it speaks of."""
     if not isinstance(schema, Mapping) or depth > SCHEMA_DEPTH_MAX:
         return
+    yield path, schema
+    for inner, step in _inner(schema, root):
+        yield from _places(inner, root, path + step, depth + 1)
+
+
+def _probes(path: Path, schema: Mapping[str, Any]) -> Iterator[Probe]:
     if "x-list" in schema:
         yield Probe(path, str(schema["x-list"]))
-    elif schema.get("x-attachment") is True:
-        yield Probe(path, "", is_attachment=True)
     elif schema.get("format") == "date":
         yield Probe(path, "")
-    for inner, step in _inner(schema, root):
-        yield from _probes(inner, root, path + step, depth + 1)
+
+
+def _member(path: Path) -> str:
+    return next((step for step in reversed(path) if step != EACH), "")
 
 
 def _inner(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[tuple[Any, Path]]:

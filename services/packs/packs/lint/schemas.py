@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jsonschema_rs
 
 from ..errors import Finding
+from ..formats import FORMATS
 from ..schemas import code_fields, unknown_codes
 from ..source import Place
 from .subject import Subject
@@ -49,13 +50,13 @@ def schemas_are_schemas(subject: Subject) -> Iterator[Finding]:
 
 
 def objects_are_closed(subject: Subject) -> Iterator[Finding]:
-    for written, node in _nodes(subject):
+    for written, node in written_nodes(subject):
         if not node.refining and _is(node, "object") and node.schema.get("additionalProperties") is not False:
             yield subject.at(written.file, node.place, "additionalProperties must be false")
 
 
 def everything_is_bounded(subject: Subject) -> Iterator[Finding]:
-    for written, node in _nodes(subject):
+    for written, node in written_nodes(subject):
         for kind, bounds in BOUNDS.items():
             if (
                 _is(node, kind)
@@ -66,19 +67,19 @@ def everything_is_bounded(subject: Subject) -> Iterator[Finding]:
 
 
 def properties_say_what_they_are(subject: Subject) -> Iterator[Finding]:
-    for written, node in _nodes(subject):
+    for written, node in written_nodes(subject):
         if node.labelled and not any(key in node.schema for key in _SAYS_WHAT):
             yield subject.at(written.file, node.place, "a property without a type")
 
 
 def properties_have_labels(subject: Subject) -> Iterator[Finding]:
-    for written, node in _nodes(subject):
+    for written, node in written_nodes(subject):
         if node.labelled and "x-labels" not in node.schema:
             yield subject.at(written.file, node.place, f"property {node.place[-1]} without x-labels")
 
 
 def lists_exist(subject: Subject) -> Iterator[Finding]:
-    for written, node in _nodes(subject):
+    for written, node in written_nodes(subject):
         name = node.schema.get("x-list")
         if name is not None and name not in subject.pack.lists:
             yield subject.at(written.file, (*node.place, "x-list"), f"unknown list {name}")
@@ -94,7 +95,7 @@ def examples_are_valid(subject: Subject) -> Iterator[Finding]:
     for key, kind in subject.pack.document_types.items():
         if _metaschema_fault(kind.schema):
             continue
-        validator = jsonschema_rs.Draft202012Validator(kind.schema, validate_formats=True)
+        validator = jsonschema_rs.Draft202012Validator(kind.schema, validate_formats=True, formats=FORMATS)
         for index, body in enumerate(subject.examples[key]):
             for error in validator.iter_errors(body):
                 place = ("examples", index, *error.instance_path)
@@ -120,7 +121,7 @@ def _written(subject: Subject) -> Iterator[Written]:
                 yield Written(subject.type_files[key], ("steps", index, "form"), step.form)
 
 
-def _nodes(subject: Subject) -> Iterator[tuple[Written, Node]]:
+def written_nodes(subject: Subject) -> Iterator[tuple[Written, Node]]:
     for written in _written(subject):
         for node in _walk(Node(written.place, written.schema, False, False)):
             yield written, node

@@ -96,6 +96,16 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.FromString,
                 _registered_method=True)
+        self.GetGraph = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/GetGraph',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphResponse.FromString,
+                _registered_method=True)
+        self.Search = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/Search',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SearchRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SearchResponse.FromString,
+                _registered_method=True)
         self.GetLedger = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetLedger',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetLedgerRequest.SerializeToString,
@@ -233,6 +243,20 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGraph(self, request, context):
+        """The documents around one, as far as the caller may see them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Search(self, request, context):
+        """By the beginning of any number that documents bear, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLedger(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -359,6 +383,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.ListAccesses,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.SerializeToString,
+            ),
+            'GetGraph': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGraph,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphResponse.SerializeToString,
+            ),
+            'Search': grpc.unary_unary_rpc_method_handler(
+                    servicer.Search,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SearchRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SearchResponse.SerializeToString,
             ),
             'GetLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLedger,
@@ -737,6 +771,60 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/ListAccesses',
             portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGraph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/GetGraph',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Search(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/Search',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.SearchRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.SearchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,10 @@ class IntakeServiceStub:
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListAccessesRequest, _intake_pb2.ListAccessesResponse]
     """Who read and who wrote the document, newest first; for its owner and the operator alone."""
+    GetGraph: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetGraphRequest, _intake_pb2.GetGraphResponse]
+    """The documents around one, as far as the caller may see them."""
+    Search: _grpc.UnaryUnaryMultiCallable[_intake_pb2.SearchRequest, _intake_pb2.SearchResponse]
+    """By the beginning of any number that documents bear, newest first."""
     GetLedger: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]
     ImputeTitle: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]
     """Idempotent by declaration number and line."""
@@ -101,6 +105,10 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     GetReceipt: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]  # type: ignore[assignment]
     ListAccesses: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListAccessesRequest, _intake_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Who read and who wrote the document, newest first; for its owner and the operator alone."""
+    GetGraph: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetGraphRequest, _intake_pb2.GetGraphResponse]  # type: ignore[assignment]
+    """The documents around one, as far as the caller may see them."""
+    Search: _aio.UnaryUnaryMultiCallable[_intake_pb2.SearchRequest, _intake_pb2.SearchResponse]  # type: ignore[assignment]
+    """By the beginning of any number that documents bear, newest first."""
     GetLedger: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]  # type: ignore[assignment]
     ImputeTitle: _aio.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]  # type: ignore[assignment]
     """Idempotent by declaration number and line."""
@@ -214,6 +222,22 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.ListAccessesResponse, _abc.Awaitable[_intake_pb2.ListAccessesResponse]]:
         """Who read and who wrote the document, newest first; for its owner and the operator alone."""
+
+    @_abc_1.abstractmethod
+    def GetGraph(
+        self,
+        request: _intake_pb2.GetGraphRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.GetGraphResponse, _abc.Awaitable[_intake_pb2.GetGraphResponse]]:
+        """The documents around one, as far as the caller may see them."""
+
+    @_abc_1.abstractmethod
+    def Search(
+        self,
+        request: _intake_pb2.SearchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.SearchResponse, _abc.Awaitable[_intake_pb2.SearchResponse]]:
+        """By the beginning of any number that documents bear, newest first."""
 
     @_abc_1.abstractmethod
     def GetLedger(

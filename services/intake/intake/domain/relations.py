@@ -1,0 +1,73 @@
+"""To which documents a document refers, and by which numbers it is found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from intake.domain.shape import Marked
+
+ANY_TYPE = "*"
+
+_NOT_IN_KEY = re.compile(r"[^0-9A-Z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`kind` is the name of the member that refers."""
+
+    kind: str
+    target_document_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    id: str
+    reference: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchKey:
+    kind: str
+    key: str
+
+
+def search_key(text: str) -> str:
+    """As numbers are compared: however they were cased, spaced and hyphenated."""
+    return _NOT_IN_KEY.sub("", text.upper())
+
+
+def search_keys(marked: Iterable[Marked]) -> list[SearchKey]:
+    keys = (SearchKey(one.says, search_key(one.text)) for one in marked)
+    return list(dict.fromkeys(key for key in keys if key.key))
+
+
+def is_of(document_type: str, asked: str) -> bool:
+    """Whether a type is the one a mark asks for, or of its family: `import_title` has `import_title.x`."""
+    family = asked.rstrip(".")
+    return asked == ANY_TYPE or document_type == family or document_type.startswith(f"{family}.")
+
+
+def links(marked: Sequence[Marked], targets: Collection[Target], own_id: str) -> tuple[list[Link], list[str]]:
+    """The links that hold, and the pointers of those that do not."""
+    by_name: Mapping[str, Target] = {name: one for one in targets for name in (one.id, one.reference)}
+    found = [(place, by_name.get(name_of(place.text))) for place in marked]
+    held = [
+        (place, target)
+        for place, target in found
+        if target is not None and target.id != own_id and is_of(target.type, place.says)
+    ]
+    kept = {place.pointer for place, _ in held}
+    unique = dict.fromkeys(Link(place.member, target.id) for place, target in held)
+    return list(unique), [place.pointer for place in marked if place.pointer not in kept]
+
+
+def name_of(text: str) -> str:
+    """An id is written small, a reference in capitals."""
+    return text.upper() if _is_reference_like(text) else text.lower()
+
+
+def _is_reference_like(text: str) -> bool:
+    return text.count("-") == 3
