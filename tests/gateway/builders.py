@@ -61,6 +61,14 @@ def an_imputation(document_id: str, state: str = "CONSUMED") -> dict[str, Any]:
     }
 
 
+def a_told_event(number: str) -> dict[str, Any]:
+    return {
+        **{"event_id": "e-1", "declaration_number": number, "event": "COUPLED", "state": "HELD"},
+        **{"occurred_at": AT, "received_at": AT, "applied_at": None, "refusal": None},
+        **{"document_id": None, "reference": None, "document_state": None, "expected": ["REGISTERED"]},
+    }
+
+
 def a_task(task_id: str) -> routing_pb2.Task:
     return routing_pb2.Task(
         id=task_id,

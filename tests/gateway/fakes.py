@@ -30,6 +30,7 @@ from tests.gateway.builders import (
     a_document,
     a_node,
     a_task,
+    a_told_event,
     an_imputation,
     encoded,
 )
@@ -165,6 +166,17 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         hit = {**a_node("d-1"), "matches": [{"kind": "reference", "key": request.query}]}
         return intake_pb2.SearchResponse(hit_jsons=[encoded(hit)], next_cursor=str(request.limit))
 
+    async def TellDeclaration(self, request: Any, context: Any) -> Any:
+        return intake_pb2.TellDeclarationResponse(event_json=encoded(a_told_event(request.number)), replayed=True)
+
+    async def GetDeclaration(self, request: Any, context: Any) -> Any:
+        told = a_told_event(request.number)
+        shown = {name: told[name] for name in ("document_id", "reference", "document_state", "expected")}
+        events = [{name: value for name, value in told.items() if name not in shown}]
+        label = {"number": request.number, "state_label": None, "owner_organisation_id": None}
+        content = {**shown, **label, "events": events, "imputations": [an_imputation("d-1")]}
+        return intake_pb2.GetDeclarationResponse(declaration_json=encoded(content))
+
     async def GetLedger(self, request: Any, context: Any) -> Any:
         figures = dict.fromkeys(("unit", "authorised", "reserved", "consumed", "released", "remaining"))
         shown = {"document_id": request.id, **figures, "lines": [], "entries": []}
@@ -258,6 +270,9 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
 
     async def GetOrganisation(self, request: Any, context: Any) -> Any:
         return identity_pb2.GetOrganisationResponse(organisation=identity_pb2.Organisation(id=request.id))
+
+    async def FindTraders(self, request: Any, context: Any) -> Any:
+        return identity_pb2.FindTradersResponse()
 
     async def ListOrganisations(self, request: Any, context: Any) -> Any:
         return identity_pb2.ListOrganisationsResponse(organisations=[identity_pb2.Organisation(id="org-a")])

@@ -26,6 +26,7 @@ BODIES: dict[str, Any] = {
     "amend_document": {"body": {}},
     "cancel_document": {"reason": "the sale fell through"},
     "impute_title": an_imputation("d"),
+    "tell_declaration": {"event_id": "e-1", "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
     "store_attachment": {"any": "file"},
     "request_information": {"questions": ["Why?"], "reason": "to be sure"},
     "provide_information": {"answers": [{"question": 1, "answer": "Because."}]},

@@ -47,7 +47,7 @@ def may_pass(name: str, caller: str) -> bool:
     return (
         name in {"IssueToken", "SignIn", "ListSigningKeys", "ListRevocations", "AcceptInvitation"}
         or (name in {"GetOrganisation", "ListOrganisations", "ConfirmClient"} and caller != "nobody")
-        or (name not in {"CheckMandate", "ListRecipients"} and caller == "operator_admin")
+        or (name not in {"CheckMandate", "ListRecipients", "FindTraders"} and caller == "operator_admin")
         or (caller == "org_admin" and any(thing in name for thing in ADMINISTERED) and name not in NOT_ADMINISTERED)
         or (caller == "declarant" and "Mandate" in name and "Check" not in name)
     )
@@ -97,6 +97,16 @@ async def test_an_organisation_its_people_and_its_broker(face: Face) -> None:
     await face.call("RevokeClient", pb.RevokeClientRequest(id=made.client.id), admin)
     with pytest.raises(Unauthenticated):
         await face.call("IssueToken", issue)
+
+
+async def test_traders_are_found_by_their_number_by_services_alone(face: Face) -> None:
+    importer = await register(face, "importer")
+    spaced = f" {importer.company_number[:3]} {importer.company_number[3:]}"
+    for number, found in ((importer.company_number, [importer]), (spaced, [importer]), ("0", []), ("", [])):
+        answer = await face.call_as_service("FindTraders", pb.FindTradersRequest(company_number=number))
+        assert list(answer.organisations) == found
+    with pytest.raises(Forbidden):
+        await face.call("FindTraders", pb.FindTradersRequest(company_number=importer.company_number), OPERATOR)
 
 
 async def register(face: Face, kind: str) -> pb.Organisation:

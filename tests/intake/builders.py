@@ -44,6 +44,7 @@ class FakeIdentity:
     """Mandates are (principal, agent); every call is counted."""
 
     mandates: set[tuple[str, str]] = field(default_factory=lambda: {(IMPORTER, BROKER)})
+    traders: dict[str, list[str]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     is_down: bool = False
 
@@ -52,6 +53,11 @@ class FakeIdentity:
     ) -> identity_pb2.GetOrganisationResponse:
         self._note("GetOrganisation")
         return identity_pb2.GetOrganisationResponse(organisation=_organisation(request.id))
+
+    async def FindTraders(self, request: identity_pb2.FindTradersRequest, **_: Any) -> identity_pb2.FindTradersResponse:
+        self._note("FindTraders")
+        found = self.traders.get(request.company_number, [])
+        return identity_pb2.FindTradersResponse(organisations=[_organisation(one) for one in found])
 
     async def CheckMandate(
         self, request: identity_pb2.CheckMandateRequest, **_: Any

@@ -41,7 +41,8 @@ VERDICTS: Mapping[str, str] = {
         PUBLIC,
     ),
     **dict.fromkeys(("rotate_signing_key", "check_ledger", "register_organisation"), SOLE),
-    **dict.fromkeys(("impute_title", "cancel_imputation"), SOLE),
+    **dict.fromkeys(("impute_title", "cancel_imputation", "tell_declaration"), SOLE),
+    "get_declaration": HIDDEN,
     **dict.fromkeys(("submit_document", "simulate_document", "submit_documents"), REFUSED),
     **dict.fromkeys(("list_documents", "list_tasks", "list_charges", "get_current_statement"), OWN),
     "search_documents": OWN,
@@ -154,11 +155,21 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         "notification_id": feed[0]["id"],
         "endpoint_id": endpoint["id"],
         "sha256": attachment(system, portolan.token(broker.credentials)),
+        "number": declared(portolan, customs),
         "document_type": "import_title.ei",
         "type": "import_title.ei",
         "list_name": "countries",
     }
     return World(ids, title)
+
+
+def declared(portolan: Portolan, customs: Actor) -> str:
+    schema = portolan.get("/v1/document-types/customs_declaration")["schema"]
+    number = f"309-{new_key()[:24]}"
+    event = {"event_id": new_key(), "event": "REGISTERED", "occurred_at": "2026-06-15T09:00:00Z"}
+    registered = {**event, "declaration": {**schema["examples"][0], "number": number}}
+    portolan.post(f"/v1/declarations/{number}/events", customs.credentials, registered)
+    return number
 
 
 def attachment(system: System, token: str) -> str:
@@ -178,6 +189,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
     filing = submission(portolan, demo)
     stranger = demo.organisation_id("exporter")
     return {
+        "tell_declaration": {"event_id": new_key(), "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
         "submit_document": filing,
         "simulate_document": filing,
         "withdraw_document": {"reason": "not mine"},

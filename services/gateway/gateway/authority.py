@@ -79,6 +79,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "provide_information": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
+    "tell_declaration": Authority(frozenset({"customs_officer"}), "customs alone"),
+    "get_declaration": Authority(SIGNED_IN, DOCUMENT),
     "list_tasks": Authority(OFFICERS | {"operator_admin"}, TASK),
     "get_task": Authority(OFFICERS | {"operator_admin"}, TASK),
     "claim_task": Authority(OFFICERS, TASK),

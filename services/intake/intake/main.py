@@ -19,6 +19,7 @@ from intake.actions import catalogue, keys
 from intake.actions.accessing import AccessLog
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
+from intake.actions.declaring import DeclarationDesk
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
 from intake.actions.register import Register
@@ -118,7 +119,8 @@ def api_server(
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
     amendments = AmendmentDesk(db, rulebooks, directory, register)
-    api = IntakeApi(db, rulebooks, directory, desk, amendments, watch, attachments, accesses)
+    declarations = DeclarationDesk(db, rulebooks, directory, register)
+    api = IntakeApi(db, rulebooks, directory, desk, amendments, declarations, watch, attachments, accesses)
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server
 

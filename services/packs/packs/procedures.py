@@ -29,6 +29,8 @@ class Transition(Value, frozen=True, kw_only=True):
     event: str
     actor: str
     to: str
+    # What the move does to the titles that a declaration's lines name.
+    effect: Literal["reserve", "impute", "give_back"] | None = None
 
 
 class Validity(Value, frozen=True, kw_only=True):
@@ -145,6 +147,8 @@ class DocumentType(Value, frozen=True, kw_only=True):
     prefix: str
     direction: Literal["import", "export", "any"]
     title: bool = False
+    # Mirrors a declaration of the customs system, which alone files and moves it.
+    declaration: bool = False
     labels: Labels
     initial_state: str
     states: tuple[State, ...]
@@ -168,6 +172,13 @@ class DocumentType(Value, frozen=True, kw_only=True):
         return moves
 
     @cached_property
+    def _from(self) -> dict[str, list[Transition]]:
+        moves: dict[str, list[Transition]] = {}
+        for move in self.transitions:
+            moves.setdefault(move.from_, []).append(move)
+        return moves
+
+    @cached_property
     def _states(self) -> dict[str, State]:
         return {state.key: state for state in self.states}
 
@@ -179,6 +190,22 @@ class DocumentType(Value, frozen=True, kw_only=True):
         """The move an event makes from a state; `to` chooses where a release or a return may lead to several."""
         moves = self._moves.get((state, event), [])
         return next((move for move in moves if to is None or move.to == to), None)
+
+    def events_from(self, state: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(move.event for move in self.transitions if move.from_ == state))
+
+    def may_come(self, state: str, event: str) -> bool:
+        """Whether an event that is not possible now may still be, after others."""
+        reached, waiting = {state}, [state]
+        while waiting:
+            here = waiting.pop()
+            for move in self._from.get(here, ()):
+                if move.event == event:
+                    return True
+                if move.to not in reached:
+                    reached.add(move.to)
+                    waiting.append(move.to)
+        return False
 
     def state(self, key: str) -> State | None:
         return self._states.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -220,6 +220,7 @@ class _Move(Value, frozen=True, kw_only=True):
     event: str
     actor: str
     to: str
+    effect: Literal["reserve", "impute", "give_back"] | None = None
 
 
 def _transitions(source: Source, raw: Any) -> tuple[Transition, ...]:
@@ -230,4 +231,4 @@ def _transitions(source: Source, raw: Any) -> tuple[Transition, ...]:
 def _one_each(move: _Move) -> Iterator[Transition]:
     origins = (move.from_,) if isinstance(move.from_, str) else move.from_
     for origin in origins:
-        yield Transition(from_=origin, event=move.event, actor=move.actor, to=move.to)
+        yield Transition(from_=origin, event=move.event, actor=move.actor, to=move.to, effect=move.effect)

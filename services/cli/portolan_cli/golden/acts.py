@@ -75,6 +75,32 @@ def cancel_imputation(stage: Stage, step: Step) -> Any:
     return stage.portolan.post(path, by, reason, key=stage.key(step))
 
 
+def tell_declaration(stage: Stage, step: Step) -> Any:
+    """An event of the customs system. The one that registers brings the declaration, and is saved under a name."""
+    by = stage.actor(step.actor).credentials
+    asked = step.arguments
+    number = stage.declarations[asked["document"]] if "document" in asked else stage.declaration_number(asked["number"])
+    told: dict[str, Any] = {"event_id": stage.key(step), "event": asked["event"], "occurred_at": asked["occurred_at"]}
+    if "type" in asked:
+        declared = body.build(stage.portolan, {**asked, "changes": _named(stage, asked.get("changes") or {})})
+        told["declaration"] = {**declared, "number": number}
+    answer = stage.portolan.post(f"/v1/declarations/{number}/events", by, told, key=stage.key(step))
+    if step.save:
+        stage.declarations[step.save] = number
+        stage.documents[step.save] = Document(answer["document_id"], answer["reference"], asked["type"], by)
+    return answer
+
+
+def _named(stage: Stage, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`{document: name}` stands for the reference of a document that was saved."""
+    return {
+        pointer: stage.document(value["document"]).reference
+        if isinstance(value, dict) and "document" in value
+        else value
+        for pointer, value in changes.items()
+    }
+
+
 def withdraw(stage: Stage, step: Step) -> Any:
     return _change(stage, step, "withdraw", {"reason": step.arguments.get("reason", "golden case")})
 
@@ -141,6 +167,7 @@ ACTS: Mapping[str, Act] = {
     "provide_information": provide_information,
     "impute": impute,
     "cancel_imputation": cancel_imputation,
+    "tell_declaration": tell_declaration,
     "amend": amend,
     "withdraw": withdraw,
     "cancel": cancel,

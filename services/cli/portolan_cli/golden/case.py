@@ -13,7 +13,7 @@ from portolan_cli.pack_file import read
 
 VERBS = (
     *("submit", "simulate", "decide", "request_information", "provide_information"),
-    *("impute", "cancel_imputation", "amend", "withdraw", "cancel"),
+    *("impute", "cancel_imputation", "tell_declaration", "amend", "withdraw", "cancel"),
 )
 STEP_KEYS = frozenset({"as", "save", "expect", "expect_problem", *VERBS})
 CASE_KEYS = frozenset({"name", "title", "actors", "steps", "finally"})
@@ -36,7 +36,7 @@ class Step:
     @property
     def description(self) -> str:
         about = self.arguments.get("type") or self.arguments.get("document") or self.arguments.get("imputation") or ""
-        detail = "/".join(str(self.arguments[key]) for key in ("step", "outcome") if key in self.arguments)
+        detail = "/".join(str(self.arguments[key]) for key in ("step", "outcome", "event") if key in self.arguments)
         return " ".join(part for part in (self.actor, self.verb, str(about), detail) if part)
 
 

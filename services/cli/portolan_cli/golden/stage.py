@@ -38,6 +38,8 @@ class Stage:
     run_id: str
     eventual_s: float = EVENTUAL_S_MAX
     documents: dict[str, Document] = field(default_factory=dict)
+    # Numbers of declarations, by the name they were saved under.
+    declarations: dict[str, str] = field(default_factory=dict)
     imputations: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def actor(self, name: str) -> Actor:

@@ -77,12 +77,22 @@ def _passed_on() -> Mapping[str, Any]:
 def _pack_schemas(document_types: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The bodies as the pack has them, an envelope for each, and their choice as `Submission`."""
     schemas: dict[str, Any] = {}
+    filed = [one["type"] for one in document_types if not one.get("declaration")]
     for one in document_types:
         schemas |= _hoisted(one["type"], one["schema"])
-        schemas[submission_name(one["type"])] = _envelope(one["type"])
-    if schemas:
-        schemas["Submission"] = _choice([one["type"] for one in document_types])
+        if one["type"] not in filed:
+            schemas["DeclarationEvent"] = _event(one["type"])
+    for name in filed:
+        schemas[submission_name(name)] = _envelope(name)
+    if filed:
+        schemas["Submission"] = _choice(filed)
     return schemas
+
+
+def _event(document_type: str) -> dict[str, Any]:
+    generic = _passed_on()["DeclarationEvent"]
+    declaration = {"declaration": {"$ref": REF.format(name=document_type)}}
+    return {**generic, "properties": {**generic["properties"], **declaration}}
 
 
 def _envelope(document_type: str) -> dict[str, Any]:

@@ -230,6 +230,8 @@ class DocumentType(msgspec.Struct, kw_only=True):
     states: list[JsonObject]
     transitions: list[JsonObject]
     pack_version: str | None = None
+    # Mirrors declarations of the customs system, which alone files and moves them.
+    declaration: bool = False
     price: Price | None
 
 

@@ -11,7 +11,7 @@ from identity.actions import facts, packs
 from identity.actions.requests import Asked, answered, request
 from identity.actions.vault import Vault
 from identity.domain import access
-from identity.domain.organisations import CountryRules, Organisation, registered
+from identity.domain.organisations import TRADERS, CountryRules, Kind, Organisation, registered
 from identity.store import organisations
 
 
@@ -48,6 +48,13 @@ async def visible(tx: Tx, by: Principal, organisation_id: str) -> Organisation:
     if not access.may_see(by, organisation, is_connected):
         raise NotFound("NOT_FOUND", "no such organisation")
     return organisation
+
+
+async def traders(tx: Tx, company_number: str) -> list[Organisation]:
+    """Those that bear the number, however it was written."""
+    number = (await packs.rules_in_force(tx)).company_number(company_number)
+    kinds = [kind for kind in Kind if kind in TRADERS]
+    return await organisations.by_company_number(tx, number, kinds) if number else []
 
 
 async def page(tx: Tx, by: Principal, *, kind: str, after: str, limit: int) -> list[Organisation]:

@@ -34,6 +34,7 @@ AUTHORITY: dict[str, frozenset[str]] = {
     "RotateSigningKey": OPERATOR,
     "RegisterOrganisation": OPERATOR,
     "GetOrganisation": SIGNED_IN,
+    "FindTraders": SERVICE,
     "ListOrganisations": SIGNED_IN,
     "RegisterUser": OPERATOR,
     "ListUsers": ADMINISTRATORS,
@@ -118,6 +119,12 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
             found = await organisations.page(connection, caller(), kind=kind, after=after, limit=most)
         cursor = messages.next_cursor([one.id for one in found], most, kind=kind)
         return pb.ListOrganisationsResponse(organisations=map(messages.organisation, found), next_cursor=cursor)
+
+    async def FindTraders(self, request: pb.FindTradersRequest, context: Any) -> pb.FindTradersResponse:
+        number = messages.reference(request.company_number, "/company_number")
+        async with self._db.connection() as connection:
+            found = await organisations.traders(connection, number)
+        return pb.FindTradersResponse(organisations=map(messages.organisation, found))
 
     async def RegisterUser(self, request: pb.RegisterUserRequest, context: Any) -> pb.RegisterUserResponse:
         if not self._is_demo:

@@ -1,6 +1,7 @@
 """Organisations."""
 # ruff: noqa: S608 (only constants of this module are interpolated)
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import psycopg
@@ -43,6 +44,16 @@ async def locked(tx: Tx, organisation_id: str) -> Organisation | None:
 async def by_agency_code(tx: Tx, code: str) -> Organisation | None:
     query = f"select {COLUMNS} from organisations where agency_code = %s and agency_code <> ''"
     return await rows.one(tx, Organisation, query, [code])
+
+
+async def by_company_number(tx: Tx, number: str, kinds: Sequence[str]) -> list[Organisation]:
+    """One of each kind at most, in the order of the kinds."""
+    query = f"""
+        select {COLUMNS} from organisations
+        where company_number = %s and company_number <> '' and kind = any(%s)
+        order by array_position(%s::text[], kind)
+    """
+    return await rows.many(tx, Organisation, query, [number, list(kinds), list(kinds)])
 
 
 async def first_of_kind(tx: Tx, kind: str) -> Organisation | None:

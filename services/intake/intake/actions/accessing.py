@@ -32,6 +32,11 @@ async def wrote(tx: Tx, caller: Principal, action: str, document_id: str) -> Non
     await accesses.add(tx, [_access(caller, action, document_id)])
 
 
+async def noted(tx: Tx, by: tuple[str, str, str], action: str, document_id: str) -> None:
+    """In the name of a subject, an organisation and an agency that told of it earlier."""
+    await accesses.add(tx, [Access(ids.new_id(), document_id, *by, action, clock.now())])
+
+
 class AccessLog:
     """Reads wait here for a moment and are written together: what a killed process held of them is lost."""
 

@@ -53,6 +53,12 @@ class Directory:
         """The mandate's id and the principal's profile; a refusal is never remembered."""
         return await self._mandates.get((principal, agent, power, document_type), MANDATE_SECONDS, self._ask_mandate)
 
+    async def traders(self, company_number: str) -> list[Profile]:
+        """Those that bear the number; nothing is remembered: one may have been registered just now."""
+        request = identity_pb2.FindTradersRequest(company_number=company_number)
+        answer = await call(self._stub.FindTraders, request, token=self._own_token())
+        return [_profile(one) for one in answer.organisations]
+
     async def _ask_profile(self, organisation_id: str) -> Profile:
         request = identity_pb2.GetOrganisationRequest(id=organisation_id)
         answer = await call(self._stub.GetOrganisation, request, token=self._own_token())

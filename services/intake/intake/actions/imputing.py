@@ -29,6 +29,24 @@ class Imputed:
 
 
 @dataclass(frozen=True, slots=True)
+class By:
+    """In whose name a ledger is written, and in what language a refusal is said."""
+
+    subject: str
+    organisation_id: str
+    agency: str
+    language: str
+
+    @classmethod
+    def of(cls, caller: Principal) -> By:
+        return cls(caller.subject, caller.organisation_id, caller.agency, caller.language)
+
+    @property
+    def access(self) -> tuple[str, str, str]:
+        return self.subject, self.organisation_id, self.agency
+
+
+@dataclass(frozen=True, slots=True)
 class Title:
     """A title under lock."""
 
@@ -48,7 +66,7 @@ async def impute(db: Database, rulebooks: Rulebooks, caller: Principal, asked: s
     terms = imputations.terms(request, book.members, caller.language, today)
     try:
         async with db.transaction() as tx:
-            imputed = await _impute(tx, rulebooks, caller, document.id, terms)
+            imputed = await take(tx, rulebooks, By.of(caller), document.id, terms)
     except PortolanError as error:
         metrics.IMPUTATIONS_TOTAL.labels("exceeded" if error.code == "QUANTITY_EXCEEDED" else "refused").inc()
         raise
@@ -56,12 +74,13 @@ async def impute(db: Database, rulebooks: Rulebooks, caller: Principal, asked: s
     return imputed
 
 
-async def _impute(tx: Tx, rulebooks: Rulebooks, caller: Principal, document_id: str, terms: Terms) -> Imputed:
-    title = await _locked(tx, document_id)
+async def take(tx: Tx, rulebooks: Rulebooks, by: By, document_id: str, terms: Terms) -> Imputed:
+    """In the caller's transaction. Raises Refused, Invalid."""
+    title = await locked(tx, document_id)
     earlier = await ledgers.imputation_of(tx, document_id, terms.declaration_number, terms.declaration_line)
     if earlier is not None and not _uses_reservation(earlier, terms):
         return _replay(earlier, terms)
-    line = imputations.line_for(terms, title.lines, caller.language)
+    line = imputations.line_for(terms, title.lines, by.language)
     _refuse_untimely(rulebooks, title.document, line, terms)
     if earlier is not None and earlier.line != line.line:
         raise _reused()
@@ -69,8 +88,8 @@ async def _impute(tx: Tx, rulebooks: Rulebooks, caller: Principal, document_id: 
     imputation = _imputation(title.document, changed, terms, earlier)
     await ledgers.save_imputation(tx, imputation)
     await ledgers.save_line(tx, document_id, changed)
-    await ledgers.book(tx, document_id, entries, imputation.id, caller.subject, imputation.imputed_at)
-    await _tell_imputed(tx, rulebooks, title.with_line(changed), imputation, caller)
+    await ledgers.book(tx, document_id, entries, imputation.id, by.subject, imputation.imputed_at)
+    await _tell_imputed(tx, rulebooks, title.with_line(changed), imputation, by)
     return Imputed(representation.imputation_json(imputation), replayed=False)
 
 
@@ -133,12 +152,12 @@ def _imputation(document: Document, line: TitleLine, terms: Terms, earlier: Impu
     return replace(imputation, consumed_fingerprint=terms.fingerprint, consumed_answer=answer)
 
 
-async def _tell_imputed(tx: Tx, rulebooks: Rulebooks, title: Title, imputation: Imputation, caller: Principal) -> None:
+async def _tell_imputed(tx: Tx, rulebooks: Rulebooks, title: Title, imputation: Imputation, by: By) -> None:
     is_reservation = imputation.state is ImputationState.RESERVED
     kind = rulebooks.kind(title.document)
     moves = [] if is_reservation else imputation_moves(title.document, kind, title.lines)
-    item = _item("reserved" if is_reservation else "imputed", imputation, caller, imputation.imputed_at)
-    await accessing.wrote(tx, caller, "impute_title", title.document.id)
+    item = _item("reserved" if is_reservation else "imputed", imputation, by, imputation.imputed_at)
+    await accessing.noted(tx, by.access, "impute_title", title.document.id)
     said = [] if is_reservation else [facts.title_imputed(title.document, imputation)]
     await _move(tx, rulebooks, title.document, moves, item, said)
 
@@ -154,18 +173,19 @@ async def cancel(
     async with db.connection() as connection:
         document = await reading.visible(connection, asked, caller)
     async with db.transaction() as tx:
-        title = await _locked(tx, document.id)
+        title = await locked(tx, document.id)
         imputation = await ledgers.imputation(tx, document.id, imputation_id.lower())
         if imputation is None:
             raise NotFound("NOT_FOUND")
         if imputation.state is not ImputationState.CANCELLED:
-            imputation = await _give_back(tx, rulebooks, title, imputation, caller, reason)
+            imputation = await give_back(tx, rulebooks, title, imputation, By.of(caller), reason)
     return representation.imputation_json(imputation)
 
 
-async def _give_back(
-    tx: Tx, rulebooks: Rulebooks, title: Title, imputation: Imputation, caller: Principal, reason: str
+async def give_back(
+    tx: Tx, rulebooks: Rulebooks, title: Title, imputation: Imputation, by: By, reason: str
 ) -> Imputation:
+    """In the caller's transaction, which holds the title."""
     now = clock.now()
     line = next(line for line in title.lines if line.line == imputation.line)
     was_consumed = imputation.state is ImputationState.CONSUMED
@@ -175,11 +195,11 @@ async def _give_back(
     cancelled = replace(imputation, state=ImputationState.CANCELLED, remaining=changed.remaining)
     await ledgers.save_imputation(tx, cancelled)
     await ledgers.save_line(tx, title.document.id, changed)
-    await ledgers.book(tx, title.document.id, entries, imputation.id, caller.subject, now)
+    await ledgers.book(tx, title.document.id, entries, imputation.id, by.subject, now)
     moves = release_moves(title.document, rulebooks.kind(title.document), title.lines) if was_consumed else []
     said = [facts.title_released(title.document, imputation, changed, now)] if was_consumed else []
-    await accessing.wrote(tx, caller, "cancel_imputation", title.document.id)
-    await _move(tx, rulebooks, title.document, moves, _item("released", cancelled, caller, now, reason), said)
+    await accessing.noted(tx, by.access, "cancel_imputation", title.document.id)
+    await _move(tx, rulebooks, title.document, moves, _item("released", cancelled, by, now, reason), said)
     return cancelled
 
 
@@ -201,7 +221,7 @@ async def _move(
     await outbox.append_many(tx, entries)
 
 
-def _item(kind: str, imputation: Imputation, caller: Principal, at: datetime, reason: str = "") -> Item:
+def _item(kind: str, imputation: Imputation, by: By, at: datetime, reason: str = "") -> Item:
     detail = {
         "imputation_id": imputation.id,
         "declaration_number": imputation.declaration_number,
@@ -211,10 +231,10 @@ def _item(kind: str, imputation: Imputation, caller: Principal, at: datetime, re
         "remaining": {"value": decimal_text(imputation.remaining), "unit": imputation.unit},
     }
     detail |= {"reason": reason} if reason else {}
-    return Item(kind, at, actor=caller.subject, agency=caller.agency, detail=detail)
+    return Item(kind, at, actor=by.subject, agency=by.agency, detail=detail)
 
 
-async def _locked(tx: Tx, document_id: str) -> Title:
+async def locked(tx: Tx, document_id: str) -> Title:
     document = await documents.lock(tx, document_id)
     if document is None:
         raise NotFound("NOT_FOUND")

@@ -49,6 +49,7 @@ class Draft:
     fingerprint: bytes
     traceparent: str
     links: Sequence[Link] = ()
+    action: str = "submit_document"
 
     @property
     def key(self) -> Key:
@@ -127,16 +128,18 @@ class Register:
         numbers = await self._numbers.take(len(drafts))
         acceptances = [self._acceptance(draft, number) for draft, number in zip(drafts, numbers, strict=True)]
         async with self._db.transaction() as tx:
-            accepted = await submissions.accept(tx, acceptances)
-            fresh = [draft for draft in drafts if draft.candidate.document_id in accepted]
-            await _refer(tx, fresh)
-            await accesses.add(tx, [_filed(draft) for draft in fresh])
+            accepted = await entered(tx, drafts, acceptances)
         used = [one.key for one in acceptances if one.document.id not in accepted]
         earlier = await self.earlier(used) if used else {}
         return [
             _fresh(one) if one.document.id in accepted else replay(earlier[one.key], one.fingerprint)
             for one in acceptances
         ]
+
+    async def prepare(self, draft: Draft) -> Acceptance:
+        """For who enters it in a transaction of their own."""
+        numbers = await self._numbers.take(1)
+        return self._acceptance(draft, numbers[0])
 
     async def resolved(self, referrer: Referrer, judgement: Judgement) -> Resolved:
         """To what a document refers, and what is wrong with that."""
@@ -182,10 +185,19 @@ class Register:
         )
 
 
+async def entered(tx: Tx, drafts: Sequence[Draft], acceptances: Sequence[Acceptance]) -> set[str]:
+    """All that each accepted document brings; answers their ids."""
+    accepted = await submissions.accept(tx, acceptances)
+    fresh = [draft for draft in drafts if draft.candidate.document_id in accepted]
+    await _refer(tx, fresh)
+    await accesses.add(tx, [_filed(draft) for draft in fresh])
+    return accepted
+
+
 def _filed(draft: Draft) -> Access:
     filing, document_id = draft.candidate.filing, draft.candidate.document_id
     by = (filing.submitted_by, filing.submitter_organisation_id, "")
-    return Access(ids.new_id(), document_id, *by, "submit_document", draft.candidate.submitted_at)
+    return Access(ids.new_id(), document_id, *by, draft.action, draft.candidate.submitted_at)
 
 
 async def _refer(tx: Tx, drafts: Sequence[Draft]) -> None:

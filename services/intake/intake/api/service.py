@@ -30,6 +30,7 @@ from intake.actions.accessing import AccessLog
 from intake.actions.acts import Act
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
+from intake.actions.declaring import DeclarationDesk
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
 from intake.actions.informing import Reply
@@ -68,6 +69,8 @@ AUTHORITY = {
     "CancelImputation": CUSTOMS,
     "StoreAttachment": DECLARANTS | OFFICERS,
     "ReadAttachment": SIGNED_IN,
+    "TellDeclaration": CUSTOMS,
+    "GetDeclaration": SIGNED_IN,
     "ListDocumentTypes": ANYONE,
     "GetDocumentType": ANYONE,
     "GetDataDictionary": ANYONE,
@@ -84,6 +87,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         directory: Directory,
         desk: SubmissionDesk,
         amendments: AmendmentDesk,
+        declarations: DeclarationDesk,
         watch: TimelineWatch,
         attachments: Attachments,
         accesses: AccessLog,
@@ -93,6 +97,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         self._directory = directory
         self._desk = desk
         self._amendments = amendments
+        self._declarations = declarations
         self._watch = watch
         self._attachments = attachments
         self._accesses = accesses
@@ -199,6 +204,14 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
             self._db, self._rulebooks, caller(), request.id, request.imputation_id, request.reason
         )
         return pb.CancelImputationResponse(imputation_json=cancelled)
+
+    async def TellDeclaration(self, request: pb.TellDeclarationRequest, context: Any) -> pb.TellDeclarationResponse:
+        event, replayed = await self._declarations.tell(caller(), request.number, request.request_json)
+        return pb.TellDeclarationResponse(event_json=event, replayed=replayed)
+
+    async def GetDeclaration(self, request: pb.GetDeclarationRequest, context: Any) -> pb.GetDeclarationResponse:
+        shown = await self._declarations.declaration(caller(), request.number, self._seen("get_declaration"))
+        return pb.GetDeclarationResponse(declaration_json=shown)
 
     async def StoreAttachment(
         self, request_iterator: AsyncIterator[pb.StoreAttachmentRequest], context: Any

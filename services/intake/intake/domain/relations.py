@@ -45,9 +45,9 @@ def search_keys(marked: Iterable[Marked]) -> list[SearchKey]:
 
 
 def is_of(document_type: str, asked: str) -> bool:
-    """Whether a type is the one a mark asks for, or of its family: `import_title` has `import_title.x`."""
-    family = asked.rstrip(".")
-    return asked == ANY_TYPE or document_type == family or document_type.startswith(f"{family}.")
+    """Whether a type is one a mark asks for, or of a family it asks for: `import_title` has `import_title.x`."""
+    families = [one.rstrip(".") for one in asked.split()]
+    return asked == ANY_TYPE or any(document_type == one or document_type.startswith(f"{one}.") for one in families)
 
 
 def links(marked: Sequence[Marked], targets: Collection[Target], own_id: str) -> tuple[list[Link], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from packs.dictionary import AUTHORITY, Described, described, identified, intern
 from packs.model import Code, Dictionary, DocumentType, Pack
 
 from intake.domain.attachments import Attachment
+from intake.domain.declarations import Recorded
 from intake.domain.documents import Document, Item
 from intake.domain.graphs import Graph
 from intake.domain.imputations import Imputation
@@ -166,6 +167,7 @@ def document_type_json(kind: DocumentType, dictionary: Dictionary, pack_version:
             "labels": kind.labels,
             "direction": kind.direction,
             "title": kind.title,
+            "declaration": kind.declaration,
             "initial_state": kind.initial_state,
             "states": [{"key": state.key, "labels": state.labels, "kind": state.kind} for state in kind.states],
             "transitions": [
@@ -297,4 +299,52 @@ def _node(labelled: Labelled) -> dict[str, Any]:
         "state_label": labelled.state_label,
         "owner_organisation_id": document.owner_organisation_id,
         "updated_at": wire.rfc3339(document.updated_at),
+    }
+
+
+def told_json(recorded: Recorded, document: Document | None, expected: Sequence[str]) -> bytes:
+    """How an event stands, and where that leaves its declaration."""
+    return msgspec.json.encode({**_event(recorded), **_mirror(document), "expected": expected})
+
+
+def declaration_json(
+    number: str,
+    labelled: Labelled | None,
+    expected: Sequence[str],
+    events: Iterable[Recorded],
+    imputations: Iterable[Imputation],
+) -> bytes:
+    document = labelled.document if labelled else None
+    return msgspec.json.encode(
+        {
+            "number": number,
+            **_mirror(document),
+            "state_label": labelled.state_label if labelled else None,
+            "owner_organisation_id": document.owner_organisation_id if document else None,
+            "expected": expected,
+            "events": [_event(event) for event in events],
+            "imputations": [msgspec.Raw(imputation_json(imputation)) for imputation in imputations],
+        }
+    )
+
+
+def _mirror(document: Document | None) -> dict[str, Any]:
+    return {
+        "document_id": document.id if document else None,
+        "reference": document.reference if document else None,
+        "document_state": document.state if document else None,
+    }
+
+
+def _event(recorded: Recorded) -> Mapping[str, Any]:
+    told = recorded.told
+    return {
+        "event_id": told.event_id,
+        "declaration_number": told.number,
+        "event": told.event,
+        "state": recorded.state,
+        "occurred_at": wire.rfc3339(told.occurred_at),
+        "received_at": wire.rfc3339(recorded.received_at),
+        "applied_at": wire.rfc3339_or_none(recorded.applied_at),
+        "refusal": recorded.refusal,
     }

@@ -82,6 +82,14 @@ class Rulebook:
             raise NotFound("NOT_FOUND", "no such document type")
         return found.kind
 
+    @property
+    def declaration(self) -> TypeRules:
+        """The type that mirrors declarations. Raises NotFound where the pack has none."""
+        found = next((rules for rules in self.types.values() if rules.kind.declaration), None)
+        if found is None:
+            raise NotFound("NOT_FOUND", "this country's declarations are not followed here")
+        return found
+
     def code_list(self, name: str) -> CodeList:
         found = self.pack.lists.get(name)
         if found is None:
@@ -108,21 +116,22 @@ class TypeRules:
         self._zone = ZoneInfo(pack.timezone)
         self._day = DayRates(pack)
 
-    def judge(self, candidate: Candidate) -> Judgement:
+    def judge(self, candidate: Candidate, root: str = BODY) -> Judgement:
+        """`root`: where in the request the body stands."""
         language = candidate.language
-        faults = self._shape.violations(candidate.body, self._members, language, BODY)
+        faults = self._shape.violations(candidate.body, self._members, language, root)
         if faults:
             return Judgement(faults, {})
         lines, faults = title_lines(self.kind, candidate.body, language)
         derived, held = self._formulas.evaluate(candidate.body, self._rates(candidate.submitted_at).per_unit)
         faults += [
-            Violation(BODY + check.pointer, check.id, self._pack.label(check.messages, language))
+            Violation(root + check.pointer, check.id, self._pack.label(check.messages, language))
             for check in self.kind.checks
             if check.id not in held
         ]
         facts = {**derived, **self._own_facts(candidate, derived)}
         faults += self._refusals(facts, language)
-        files, references, keys = (self._shape.marked(candidate.body, mark, BODY) for mark in Mark)
+        files, references, keys = (self._shape.marked(candidate.body, mark, root) for mark in Mark)
         files_named = [(file.pointer, file.text) for file in files]
         return Judgement(faults, facts, lines, files_named, references, search_keys(keys))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -96,10 +96,7 @@ async def _imputation(tx: Tx, which: str, values: Sequence[str]) -> Imputation |
         values,
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    fields: list[Any] = [*row[:3], ImputationState(row[3]), *row[4:10], Money(row[10], row[11]), *row[12:]]
-    return Imputation(*fields)
+    return _read(row) if row else None
 
 
 async def save_imputation(tx: Tx, imputation: Imputation) -> None:
@@ -130,3 +127,21 @@ def _row(imputation: Imputation) -> list[Any]:
         *(imputation.imputed_at, imputation.remaining, imputation.reserved_fingerprint, imputation.reserved_answer),
         *(imputation.consumed_fingerprint, imputation.consumed_answer),
     ]
+
+
+async def imputations_of(tx: Tx, document_ids: Collection[str], declaration_number: str) -> list[Imputation]:
+    """What one declaration holds, or held, of these titles."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        f"""
+        select {IMPUTATION} from imputations
+        where document_id = any(%s::uuid[]) and declaration_number = %s
+        order by document_id, line, length(declaration_line), declaration_line
+        """,  # noqa: S608
+        [list(document_ids), declaration_number],
+    )
+    return [_read(row) for row in await cursor.fetchall()]
+
+
+def _read(row: Sequence[Any]) -> Imputation:
+    fields: list[Any] = [*row[:3], ImputationState(row[3]), *row[4:10], Money(row[10], row[11]), *row[12:]]
+    return Imputation(*fields)

@@ -77,6 +77,12 @@ async def visible(tx: Tx, ids: Collection[str], viewer: Viewer) -> list[Document
     return [Document(*row) for row in await cursor.fetchall()]
 
 
+async def by_id(tx: Tx, document_id: str) -> Document | None:
+    """Whoever asks: the asker already knows of it."""
+    found = await visible(tx, [document_id], Viewer("", "", sees_all=True))
+    return found[0] if found else None
+
+
 async def edges(tx: Tx, ids: Collection[str], limit: int) -> list[Edge]:
     """Both ways, of the versions in effect."""
     cursor = await tx.cursor(row_factory=class_row(Edge)).execute(
@@ -94,3 +100,15 @@ async def edges(tx: Tx, ids: Collection[str], limit: int) -> list[Edge]:
 
 def _viewer(viewer: Viewer) -> dict[str, Any]:
     return {"sees_all": viewer.sees_all, "organisation_id": viewer.organisation_id, "agency": viewer.agency}
+
+
+async def targets_of(tx: Tx, document_id: str, version: int) -> list[Target]:
+    cursor = await tx.cursor(row_factory=class_row(Target)).execute(
+        """
+        select distinct documents.document_id::text as id, reference, type
+        from document_links join documents on documents.document_id = target_document_id
+        where document_links.document_id = %s and document_links.version = %s
+        """,
+        [document_id, version],
+    )
+    return await cursor.fetchall()

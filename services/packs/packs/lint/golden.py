@@ -10,6 +10,8 @@ from ..model import DocumentType
 from ..source import Place, Source
 from .subject import Subject
 
+FILING_VERBS = ("submit", "tell_declaration")
+
 
 class Act(NamedTuple):
     """One step of a case; `kind` is the type of the document it speaks of, as far as it is known."""
@@ -38,9 +40,10 @@ def actors_agencies_exist(subject: Subject) -> Iterator[Finding]:
 
 def submitted_types_exist(subject: Subject) -> Iterator[Finding]:
     for act in _acts(subject):
-        submitted = _mapping(act.step.get("submit")).get("type")
-        if submitted is not None and submitted not in subject.pack.document_types:
-            yield act.source.finding((*act.place, "submit"), f"unknown document type {submitted}")
+        for verb in FILING_VERBS:
+            submitted = _mapping(act.step.get(verb)).get("type")
+            if submitted is not None and submitted not in subject.pack.document_types:
+                yield act.source.finding((*act.place, verb), f"unknown document type {submitted}")
 
 
 def documents_were_saved(subject: Subject) -> Iterator[Finding]:
@@ -119,7 +122,7 @@ def _acts(subject: Subject) -> Iterator[Act]:
         kinds: dict[str, str] = {}
         for part in ("steps", "finally"):
             for place, step in _entries(source, part):
-                submitted = _mapping(step.get("submit")).get("type")
+                submitted = next(filter(None, (_mapping(step.get(verb)).get("type") for verb in FILING_VERBS)), None)
                 if isinstance(step.get("save"), str):
                     kinds[step["save"]] = str(submitted)
                 named = submitted or kinds.get(str(_document(step) or step.get("document")), "")

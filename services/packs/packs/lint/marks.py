@@ -23,10 +23,10 @@ def marks_are_on_texts(subject: Subject) -> Iterator[Finding]:
 def references_lead_to_a_type(subject: Subject) -> Iterator[Finding]:
     for written, node in written_nodes(subject):
         asked = node.schema.get("x-reference")
-        if asked is not None and not _is_known(subject, str(asked)):
-            yield subject.at(
-                written.file, (*node.place, "x-reference"), f"no document type is, or begins with, {asked}"
-            )
+        for one in str(asked or "").split():
+            if not _is_known(subject, one):
+                message = f"no document type is, or begins with, {one}"
+                yield subject.at(written.file, (*node.place, "x-reference"), message)
 
 
 def searches_are_of_a_kind(subject: Subject) -> Iterator[Finding]:

@@ -417,6 +417,45 @@ class GetOrganisationResponse(_message.Message):
 Global___GetOrganisationResponse: _TypeAlias = GetOrganisationResponse  # noqa: Y015
 
 @_typing.final
+class FindTradersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPANY_NUMBER_FIELD_NUMBER: _builtins.int
+    company_number: _builtins.str
+    def __init__(
+        self,
+        *,
+        company_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["company_number", b"company_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindTradersRequest: _TypeAlias = FindTradersRequest  # noqa: Y015
+
+@_typing.final
+class FindTradersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def organisations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Organisation]: ...
+    def __init__(
+        self,
+        *,
+        organisations: _abc.Iterable[Global___Organisation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organisations", b"organisations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindTradersResponse: _TypeAlias = FindTradersResponse  # noqa: Y015
+
+@_typing.final
 class ListOrganisationsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -70,6 +70,11 @@ class IdentityServiceStub:
                 request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.GetOrganisationRequest.SerializeToString,
                 response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.GetOrganisationResponse.FromString,
                 _registered_method=True)
+        self.FindTraders = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/FindTraders',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.FindTradersRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.FindTradersResponse.FromString,
+                _registered_method=True)
         self.ListOrganisations = channel.unary_unary(
                 '/portolan.identity.v1.IdentityService/ListOrganisations',
                 request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListOrganisationsRequest.SerializeToString,
@@ -208,6 +213,13 @@ class IdentityServiceServicer:
 
     def GetOrganisation(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindTraders(self, request, context):
+        """The traders that bear a national company number: one for each kind it is registered as. For services alone.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -364,6 +376,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.GetOrganisation,
                     request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.GetOrganisationRequest.FromString,
                     response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.GetOrganisationResponse.SerializeToString,
+            ),
+            'FindTraders': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindTraders,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.FindTradersRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.FindTradersResponse.SerializeToString,
             ),
             'ListOrganisations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOrganisations,
@@ -646,6 +663,33 @@ class IdentityService:
             '/portolan.identity.v1.IdentityService/GetOrganisation',
             portolan_dot_identity_dot_v1_dot_identity__pb2.GetOrganisationRequest.SerializeToString,
             portolan_dot_identity_dot_v1_dot_identity__pb2.GetOrganisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindTraders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/FindTraders',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.FindTradersRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.FindTradersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,8 @@ class IdentityServiceStub:
     """Subjects whose tokens are void before they expire. Idempotent; polled by verifiers."""
     RegisterOrganisation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RegisterOrganisationRequest, _identity_pb2.RegisterOrganisationResponse]
     GetOrganisation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetOrganisationRequest, _identity_pb2.GetOrganisationResponse]
+    FindTraders: _grpc.UnaryUnaryMultiCallable[_identity_pb2.FindTradersRequest, _identity_pb2.FindTradersResponse]
+    """The traders that bear a national company number: one for each kind it is registered as. For services alone."""
     ListOrganisations: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListOrganisationsRequest, _identity_pb2.ListOrganisationsResponse]
     RegisterUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RegisterUserRequest, _identity_pb2.RegisterUserResponse]
     """For the demonstration's seed alone: elsewhere a person is invited and chooses the own password."""
@@ -86,6 +88,8 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Subjects whose tokens are void before they expire. Idempotent; polled by verifiers."""
     RegisterOrganisation: _aio.UnaryUnaryMultiCallable[_identity_pb2.RegisterOrganisationRequest, _identity_pb2.RegisterOrganisationResponse]  # type: ignore[assignment]
     GetOrganisation: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetOrganisationRequest, _identity_pb2.GetOrganisationResponse]  # type: ignore[assignment]
+    FindTraders: _aio.UnaryUnaryMultiCallable[_identity_pb2.FindTradersRequest, _identity_pb2.FindTradersResponse]  # type: ignore[assignment]
+    """The traders that bear a national company number: one for each kind it is registered as. For services alone."""
     ListOrganisations: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListOrganisationsRequest, _identity_pb2.ListOrganisationsResponse]  # type: ignore[assignment]
     RegisterUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.RegisterUserRequest, _identity_pb2.RegisterUserResponse]  # type: ignore[assignment]
     """For the demonstration's seed alone: elsewhere a person is invited and chooses the own password."""
@@ -167,6 +171,14 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_pb2.GetOrganisationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.GetOrganisationResponse, _abc.Awaitable[_identity_pb2.GetOrganisationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def FindTraders(
+        self,
+        request: _identity_pb2.FindTradersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.FindTradersResponse, _abc.Awaitable[_identity_pb2.FindTradersResponse]]:
+        """The traders that bear a national company number: one for each kind it is registered as. For services alone."""
 
     @_abc_1.abstractmethod
     def ListOrganisations(

@@ -121,6 +121,16 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelImputationRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelImputationResponse.FromString,
                 _registered_method=True)
+        self.TellDeclaration = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/TellDeclaration',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.TellDeclarationRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.TellDeclarationResponse.FromString,
+                _registered_method=True)
+        self.GetDeclaration = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/GetDeclaration',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationResponse.FromString,
+                _registered_method=True)
         self.ListDocumentTypes = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ListDocumentTypes',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDocumentTypesRequest.SerializeToString,
@@ -276,6 +286,19 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TellDeclaration(self, request, context):
+        """An event of the customs system. Idempotent by its id, and by the declaration's number and what happened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeclaration(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDocumentTypes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -408,6 +431,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.CancelImputation,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelImputationRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelImputationResponse.SerializeToString,
+            ),
+            'TellDeclaration': grpc.unary_unary_rpc_method_handler(
+                    servicer.TellDeclaration,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.TellDeclarationRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.TellDeclarationResponse.SerializeToString,
+            ),
+            'GetDeclaration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeclaration,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationResponse.SerializeToString,
             ),
             'ListDocumentTypes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDocumentTypes,
@@ -906,6 +939,60 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/CancelImputation',
             portolan_dot_intake_dot_v1_dot_intake__pb2.CancelImputationRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.CancelImputationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TellDeclaration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/TellDeclaration',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.TellDeclarationRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.TellDeclarationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeclaration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/GetDeclaration',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,9 @@ class IntakeServiceStub:
     ImputeTitle: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]
     """Idempotent by declaration number and line."""
     CancelImputation: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelImputationRequest, _intake_pb2.CancelImputationResponse]
+    TellDeclaration: _grpc.UnaryUnaryMultiCallable[_intake_pb2.TellDeclarationRequest, _intake_pb2.TellDeclarationResponse]
+    """An event of the customs system. Idempotent by its id, and by the declaration's number and what happened."""
+    GetDeclaration: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDeclarationRequest, _intake_pb2.GetDeclarationResponse]
     ListDocumentTypes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]
     GetDocumentType: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]
     StoreAttachment: _grpc.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]
@@ -113,6 +116,9 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     ImputeTitle: _aio.UnaryUnaryMultiCallable[_intake_pb2.ImputeTitleRequest, _intake_pb2.ImputeTitleResponse]  # type: ignore[assignment]
     """Idempotent by declaration number and line."""
     CancelImputation: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelImputationRequest, _intake_pb2.CancelImputationResponse]  # type: ignore[assignment]
+    TellDeclaration: _aio.UnaryUnaryMultiCallable[_intake_pb2.TellDeclarationRequest, _intake_pb2.TellDeclarationResponse]  # type: ignore[assignment]
+    """An event of the customs system. Idempotent by its id, and by the declaration's number and what happened."""
+    GetDeclaration: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDeclarationRequest, _intake_pb2.GetDeclarationResponse]  # type: ignore[assignment]
     ListDocumentTypes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]  # type: ignore[assignment]
     GetDocumentType: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]  # type: ignore[assignment]
     StoreAttachment: _aio.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]  # type: ignore[assignment]
@@ -260,6 +266,21 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.CancelImputationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.CancelImputationResponse, _abc.Awaitable[_intake_pb2.CancelImputationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def TellDeclaration(
+        self,
+        request: _intake_pb2.TellDeclarationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.TellDeclarationResponse, _abc.Awaitable[_intake_pb2.TellDeclarationResponse]]:
+        """An event of the customs system. Idempotent by its id, and by the declaration's number and what happened."""
+
+    @_abc_1.abstractmethod
+    def GetDeclaration(
+        self,
+        request: _intake_pb2.GetDeclarationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.GetDeclarationResponse, _abc.Awaitable[_intake_pb2.GetDeclarationResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListDocumentTypes(
