@@ -48,6 +48,20 @@ def a_node(document_id: str) -> dict[str, Any]:
     return {name: shown[name] for name in names} | {"type_label": "Paper A"}
 
 
+def a_draft_summary(draft_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        **{"id": draft_id, "type": "paper.a", "label": "", "template": False, "owner_organisation_id": "org-a"},
+        **{"writer_organisation_id": "org-a", "written_by": "p", "copied_from": None, "document": None},
+        **{"created_at": AT, "updated_at": AT},
+        **changes,
+    }
+
+
+def a_draft(draft_id: str, **changes: Any) -> dict[str, Any]:
+    wrong = {"pointer": "/body/total", "code": "TYPE", "message": "must be of type integer"}
+    return {**a_draft_summary(draft_id), "body": {}, "missing": ["/body/lines"], "errors": [wrong], **changes}
+
+
 def encoded(value: Any) -> bytes:
     return msgspec.json.encode(value)
 

@@ -28,6 +28,8 @@ from tests.gateway.builders import (
     STAMP,
     a_charge,
     a_document,
+    a_draft,
+    a_draft_summary,
     a_node,
     a_task,
     a_told_event,
@@ -209,6 +211,42 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         yield intake_pb2.ReadAttachmentResponse(media_type="application/pdf", size_bytes=len(content))
         for start in range(0, len(content), 100_000):
             yield intake_pb2.ReadAttachmentResponse(chunk=content[start : start + 100_000])
+
+    async def CreateDraft(self, request: Any, context: Any) -> Any:
+        shown = encoded(a_draft("d-1", body=msgspec.json.decode(request.request_json).get("body", {})))
+        return intake_pb2.CreateDraftResponse(draft_json=shown, draft_id="d-1", etag='"1"')
+
+    async def GetDraft(self, request: Any, context: Any) -> Any:
+        self._may_refuse()
+        return intake_pb2.GetDraftResponse(draft_json=encoded(a_draft(request.id)), etag='"1"')
+
+    async def ListDrafts(self, request: Any, context: Any) -> Any:
+        return intake_pb2.ListDraftsResponse(
+            draft_jsons=[encoded(a_draft_summary("d-1"))], next_cursor=str(request.limit)
+        )
+
+    async def ChangeDraft(self, request: Any, context: Any) -> Any:
+        if request.if_match != '"1"':
+            raise errors.PreconditionFailed("PRECONDITION_FAILED")
+        draft = a_draft(request.id, label="merged" if request.merge else "replaced")
+        return intake_pb2.ChangeDraftResponse(draft_json=encoded(draft), etag='"2"')
+
+    async def DeleteDraft(self, request: Any, context: Any) -> Any:
+        return intake_pb2.DeleteDraftResponse()
+
+    async def SubmitDraft(self, request: Any, context: Any) -> Any:
+        document = encoded(a_document("d-9", body={"key": request.idempotency_key}))
+        return intake_pb2.SubmitDraftResponse(document_json=document, document_id="d-9", etag='"1"', replayed=True)
+
+    async def CopyDocument(self, request: Any, context: Any) -> Any:
+        source = {"document_id": request.id, "reference": "r", "draft_id": None}
+        shown = encoded(a_draft("d-2", label=request.copying.label, copied_from=source))
+        return intake_pb2.CopyDocumentResponse(draft_json=shown, draft_id="d-2", etag='"1"')
+
+    async def CopyDraft(self, request: Any, context: Any) -> Any:
+        source = {"document_id": None, "reference": None, "draft_id": request.id}
+        shown = encoded(a_draft("d-2", template=request.copying.template, copied_from=source))
+        return intake_pb2.CopyDraftResponse(draft_json=shown, draft_id="d-2", etag='"1"')
 
     async def ListDocumentTypes(self, request: Any, context: Any) -> Any:
         return intake_pb2.ListDocumentTypesResponse(document_type_jsons=[encoded(DOCUMENT_TYPE)])

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from gateway import openapi
 from gateway.authority import AUTHORITY
-from gateway.operation import NDJSON, Operation
+from gateway.operation import CSV, NDJSON, Operation
 from gateway.routes import OPERATIONS
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
@@ -25,6 +25,11 @@ BODIES: dict[str, Any] = {
     "submit_document": {"type": "paper.a", "body": {}},
     "amend_document": {"body": {}},
     "cancel_document": {"reason": "the sale fell through"},
+    "create_draft": {"type": "paper.a"},
+    "replace_draft": {"type": "paper.a", "label": "Next week's"},
+    "change_draft": {"body": {"lines": []}},
+    "copy_document": {"label": "again"},
+    "copy_draft": {"template": True},
     "impute_title": an_imputation("d"),
     "tell_declaration": {"event_id": "e-1", "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
     "store_attachment": {"any": "file"},
@@ -58,6 +63,15 @@ async def call(house: House, operation: Operation, *roles: str) -> httpx.Respons
         content = b'{"idempotency_key":"k","type":"paper.a","body":{}}'
         return await house.http.request(
             operation.method, path, content=content, headers={**headers, "content-type": NDJSON}
+        )
+    if operation.media_type == CSV:
+        content = b"lines.0.hs_code\r\n640399\r\n"
+        return await house.http.request(
+            operation.method,
+            path,
+            params={"type": "paper.a"},
+            content=content,
+            headers={**headers, "content-type": CSV},
         )
     body = BODIES.get(operation.id)
     query = QUERIES.get(operation.id)

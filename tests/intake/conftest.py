@@ -9,8 +9,9 @@ from typing import Any
 import grpc.aio
 import pytest
 from intake.actions.accessing import AccessLog
+from intake.actions.drafting import DraftDesk
 from intake.actions.following import TimelineWatch
-from intake.main import api_server
+from intake.main import api_server, draft_limits
 from intake.settings import Settings
 from kit.auth import Principal
 from kit.database import Database
@@ -48,9 +49,10 @@ class Face:
 async def face(window: Window, tmp_path: Path) -> AsyncIterator[Face]:
     settings = Settings(service_secret=SECRET, grpc_port=0)
     watch, accesses = TimelineWatch(window.db), AccessLog(window.db)
+    drafts = DraftDesk(window.db, window.rulebooks, window.directory, draft_limits(settings))
     server = api_server(
         *(settings, window.db, window.rulebooks, window.verifier, window.directory, window.register),
-        *(watch, await the_attachments(window, tmp_path), accesses),
+        *(watch, await the_attachments(window, tmp_path), accesses, drafts),
     )
     stop = asyncio.Event()
     running = asyncio.gather(server.run(stop), watch.run(stop))

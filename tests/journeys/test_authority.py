@@ -36,18 +36,20 @@ VERDICTS: Mapping[str, str] = {
             *("issue_token", "sign_in", "list_token_keys", "get_openid_configuration", "list_receipt_keys"),
             *("list_document_types", "get_document_type", "list_reference_codes", "get_data_dictionary"),
             *("get_status", "get_health", "get_readiness", "get_openapi"),
-            *("get_docs", "get_docs_script", "get_docs_style", "get_front_page"),
+            *("get_docs", "get_docs_script", "get_docs_style", "get_front_page", "get_bulk_template"),
         ),
         PUBLIC,
     ),
     **dict.fromkeys(("rotate_signing_key", "check_ledger", "register_organisation"), SOLE),
     **dict.fromkeys(("impute_title", "cancel_imputation", "tell_declaration"), SOLE),
     "get_declaration": HIDDEN,
-    **dict.fromkeys(("submit_document", "simulate_document", "submit_documents"), REFUSED),
+    **dict.fromkeys(
+        ("submit_document", "simulate_document", "submit_documents", "create_draft", "submit_file"), REFUSED
+    ),
     **dict.fromkeys(("list_documents", "list_tasks", "list_charges", "get_current_statement"), OWN),
     "search_documents": OWN,
     "get_graph": HIDDEN,
-    **dict.fromkeys(("list_notifications", "list_organisations"), OWN),
+    **dict.fromkeys(("list_notifications", "list_organisations", "list_drafts"), OWN),
     **dict.fromkeys(
         (
             *(
@@ -60,7 +62,8 @@ VERDICTS: Mapping[str, str] = {
                 "get_receipt",
                 "get_ledger",
             ),
-            *("amend_document", "withdraw_document", "cancel_document"),
+            *("amend_document", "withdraw_document", "cancel_document", "copy_document"),
+            *("get_draft", "replace_draft", "change_draft", "delete_draft", "submit_draft", "copy_draft"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             *("request_information", "provide_information"),
             "get_organisation",
@@ -84,6 +87,10 @@ VERDICTS: Mapping[str, str] = {
 QUERIES = {"search_documents": "?q=EI-2026"}
 # Nobody listens there: the discard port.
 WEBHOOK = {"url": "http://127.0.0.1:9/hook"}
+
+
+# Answered line by line, each line a submission: its own tests say that each is refused as a submission is.
+LINE_BY_LINE = frozenset({"submit_documents", "submit_file"})
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,9 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
     users = portolan.items(f"/v1/organisations/{owner}/users", importer.credentials)
     feed = portolan.items("/v1/notifications", importer.credentials)
     endpoint = portolan.post("/v1/webhook-endpoints", importer.credentials, WEBHOOK, key=new_key())
+    draft = portolan.post("/v1/drafts", broker.credentials, submission(portolan, demo))
     ids = {
+        "draft_id": draft["id"],
         "document_id": waiting["id"],
         "imputation_id": imputed["id"],
         "task_id": task["id"],
@@ -195,6 +204,11 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "withdraw_document": {"reason": "not mine"},
         "amend_document": {"body": filing["body"]},
         "cancel_document": {"reason": "not mine"},
+        "create_draft": filing,
+        "replace_draft": filing,
+        "change_draft": {"label": "not mine"},
+        "copy_document": {},
+        "copy_draft": {},
         "impute_title": imputation("X1", "1", unit),
         "cancel_imputation": {},
         "store_attachment": {"a": "stranger's file"},
@@ -228,6 +242,9 @@ def send(system: System, world: World, operation: Operation, token: str, body: A
     if operation.id == "submit_documents":
         content = {"content": b"{}\n"}
         headers["content-type"] = "application/x-ndjson"
+    if operation.id == "submit_file":
+        content = {"content": b"remarks\nx\n", "params": {"type": "import_title.ei"}}
+        headers["content-type"] = "text/csv"
     url = system.base_url + world.path(operation) + QUERIES.get(operation.id, "")
     return httpx.request(operation.method, url, headers=headers, timeout=10, **content)
 
@@ -283,7 +300,7 @@ def test_another_organisation_sees_and_does_nothing(
     wanted = bodies(world, portolan, demo)
     for one in operations:
         verdict = VERDICTS[one.id]
-        if verdict in (PUBLIC, SOLE) or one.id == "submit_documents":
+        if verdict in (PUBLIC, SOLE) or one.id in LINE_BY_LINE:
             continue
         stranger = stranger_for(demo, one, world)
         answer = send(system, world, one, portolan.token(stranger.credentials), wanted.get(one.id))
@@ -294,7 +311,7 @@ def test_another_organisation_sees_and_does_nothing(
             assert answer.json()["code"] in ("FORBIDDEN", "MANDATE_REQUIRED", "NOT_FOUND"), (one, answer.text)
         else:
             assert answer.status_code == (201 if verdict == NEW else 200), (one, answer.text)
-            for private in ("document_id", "task_id", "notification_id", "endpoint_id"):
+            for private in ("document_id", "draft_id", "task_id", "notification_id", "endpoint_id"):
                 assert world.ids[private] not in answer.text, one
 
 

@@ -26,8 +26,8 @@ from tests.journeys.conftest import System
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-# Each sends an NDJSON stream, which no generator writes; it has its own cases below.
-LEFT_OUT = "submit_documents"
+# Each sends lines or a file, which no generator writes: they have their own cases, below and in test_bulk.py.
+LEFT_OUT = ["submit_documents", "submit_file"]
 
 
 @pytest.fixture(scope="session")

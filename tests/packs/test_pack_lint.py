@@ -335,6 +335,8 @@ FAULTS: list[tuple[Change, str, str, str]] = [
         "x-reference",
         "x-reference marks a string",
     ),
+    (property_("note", {**A_STRING, "x-copy": True}), SCHEMA, '"x-copy"', "x-copy stands on a property, and is false"),
+    (put(SCHEMA, "x-copy", value=False), SCHEMA, '"x-copy"', "x-copy stands on a property, and is false"),
     (
         put(
             TYPE,

@@ -38,6 +38,7 @@ DOCUMENT = (
     "the owner, the submitter under mandate, an organisation that has or had a task on the document, customs, the "
     "operator; NOT_FOUND for others"
 )
+DRAFT = "drafts that the caller's organisation owns or has written; NOT_FOUND for others"
 TASK = "tasks of the caller's own agency; NOT_FOUND for others"
 PREFERENCES = "the caller's own; a client's are those of who answers for it"
 WEBHOOKS = "endpoints of the caller's own organisation; NOT_FOUND for others"
@@ -57,6 +58,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "submit_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
     "simulate_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
     "submit_documents": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    "submit_file": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    "get_bulk_template": Authority(ANYONE, PUBLIC),
     "list_documents": Authority(SIGNED_IN, DOCUMENT),
     "get_document": Authority(SIGNED_IN, DOCUMENT),
     "get_timeline": Authority(SIGNED_IN, DOCUMENT),
@@ -68,6 +71,13 @@ AUTHORITY: Mapping[str, Authority] = {
     "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "amend_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "create_draft": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    **{
+        name: Authority(FILERS, DRAFT)
+        for name in ("list_drafts", "get_draft", "replace_draft", "change_draft", "delete_draft", "copy_draft")
+    },
+    "submit_draft": Authority(FILERS, DRAFT + "; under a mandate as any submission"),
+    "copy_document": Authority(FILERS, "the owner, or the submitter; NOT_FOUND for others"),
     "list_accesses": Authority(
         SIGNED_IN, "the organisation that owns the document, the operator; NOT_FOUND for others"
     ),

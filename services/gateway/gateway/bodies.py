@@ -125,10 +125,11 @@ def _too_large(bytes_max: int) -> TooLarge:
     return TooLarge("TOO_LARGE", f"at most {bytes_max} bytes are accepted here", facts={"bytes_max": str(bytes_max)})
 
 
-def require_media_type(scope: Scope, wanted: str) -> None:
-    """Raises UnsupportedMediaType."""
-    if not is_media_type(scope, wanted):
-        raise UnsupportedMediaType("UNSUPPORTED_MEDIA_TYPE", f"send {wanted}, in UTF-8 and not compressed")
+def require_media_type(scope: Scope, *wanted: str) -> None:
+    """Any of them. Raises UnsupportedMediaType."""
+    if not any(is_media_type(scope, one) for one in wanted):
+        named = " or ".join(wanted)
+        raise UnsupportedMediaType("UNSUPPORTED_MEDIA_TYPE", f"send {named}, in UTF-8 and not compressed")
 
 
 def is_media_type(scope: Scope, wanted: str) -> bool:

@@ -32,6 +32,8 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 BINARY = "application/octet-stream"
 FORM = "application/x-www-form-urlencoded"
+CSV, XML = "text/csv", "application/xml"
+MERGE_PATCH = "application/merge-patch+json"
 
 Handler = Callable[..., Awaitable[Response]]
 
@@ -49,6 +51,8 @@ class Operation:
     # How the OpenAPI names what `raw` reads: a schema of the components.
     raw_schema: str = ""
     media_type: str = JSON
+    # Other names under which the same body may come.
+    also_media_types: tuple[str, ...] = ()
     answer_media_type: str = JSON
     bytes_max: int = BODY_BYTES_MAX
     request_headers: tuple[str, ...] = ()
@@ -161,7 +165,7 @@ async def _body(operation: Operation, call: Call) -> dict[str, Any]:
     scope = call.request.scope
     if operation.body_is_optional and not _sends_body(call):
         return {"body": operation.body_shape()}
-    bodies.require_media_type(scope, operation.media_type)
+    bodies.require_media_type(scope, operation.media_type, *operation.also_media_types)
     raw = await bodies.read(scope, call.request.receive, operation.bytes_max)
     if operation.body_shape is None:
         return {"raw": raw}

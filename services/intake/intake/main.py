@@ -1,6 +1,7 @@
 """Builds intake, by hand, in one place."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import packs
@@ -19,12 +20,16 @@ from intake.actions import catalogue, keys
 from intake.actions.accessing import AccessLog
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
+from intake.actions.copying import Copyist
 from intake.actions.declaring import DeclarationDesk
 from intake.actions.directory import Directory
+from intake.actions.drafting import DraftDesk, Limits
+from intake.actions.filing import FilingDesk
 from intake.actions.following import TimelineWatch
 from intake.actions.register import Register
 from intake.actions.submitting import SubmissionDesk
 from intake.api import AUTHORITY, IntakeApi
+from intake.api.drafts import Drafts
 from intake.domain.rulebook import Rulebooks
 from intake.events import GROUP, TOPICS, handlers
 from intake.settings import Settings
@@ -66,11 +71,14 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         remote = RemoteVerifier(settings)
         watch = TimelineWatch(db)
         attachments, accesses = await _attachments(settings, db), AccessLog(db)
-        server = api_server(settings, db, rulebooks, remote.verifier, directory, register, watch, attachments, accesses)
+        drafts = DraftDesk(db, rulebooks, directory, draft_limits(settings))
+        server = api_server(
+            *(settings, db, rulebooks, remote.verifier, directory, register, watch, attachments, accesses, drafts)
+        )
         register.open()
         try:
             await asyncio.gather(
-                *(server.run(stop), watch.run(stop), attachments.run(stop), accesses.run(stop)),
+                *(server.run(stop), watch.run(stop), attachments.run(stop), accesses.run(stop), drafts.run(stop)),
                 *(remote.watch(stop), catalogue.watch(db, rulebooks, stop)),
             )
         finally:
@@ -80,6 +88,10 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
             await identity.close()
 
     return loop
+
+
+def draft_limits(settings: Settings) -> Limits:
+    return Limits(settings.drafts_max, timedelta(days=settings.draft_retention_days))
 
 
 async def _attachments(settings: Settings, db: Database) -> Attachments:
@@ -115,12 +127,16 @@ def api_server(
     watch: TimelineWatch,
     attachments: Attachments,
     accesses: AccessLog,
+    drafts: DraftDesk,
 ) -> Server:
     server = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
     desk = SubmissionDesk(rulebooks, verifier, directory, register)
     amendments = AmendmentDesk(db, rulebooks, directory, register)
     declarations = DeclarationDesk(db, rulebooks, directory, register)
-    api = IntakeApi(db, rulebooks, directory, desk, amendments, declarations, watch, attachments, accesses)
+    about_drafts = Drafts(drafts, Copyist(db, rulebooks, drafts), FilingDesk(drafts, desk, register))
+    api = IntakeApi(
+        *(db, rulebooks, directory, desk, amendments, declarations, watch, attachments, accesses, about_drafts)
+    )
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server
 

@@ -15,3 +15,6 @@ class Settings(ServiceSettings):
     attachments_region: str = "us-east-1"
     attachments_access_key: str = ""
     attachments_secret_key: str = ""
+    # Of each organisation, what it has written and not submitted; a draft nobody touches is forgotten after this time.
+    drafts_max: int = 1_000
+    draft_retention_days: int = 90

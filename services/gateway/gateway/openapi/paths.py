@@ -8,10 +8,11 @@ from typing import Any
 
 from gateway.authority import ANYONE, SIGNED_IN
 from gateway.openapi.components import PARAMETERS, REF, properties_of, schema_of
-from gateway.operation import BINARY, FORM, JSON, NDJSON, Operation
+from gateway.operation import BINARY, CSV, FORM, JSON, NDJSON, Operation
 from gateway.problems import MEDIA_TYPE
 
 KEY_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$", "maxLength": 128}
+TEXT = {"type": "string"}
 BYTES = {"type": "string", "format": "binary"}
 PROBLEM = {"$ref": "#/components/responses/Problem"}
 TOKEN_REFUSALS = ("400", "401", "403", "413", "429", "503")
@@ -74,11 +75,16 @@ def _request_body(operation: Operation, document_types: Sequence[Mapping[str, An
     if operation.media_type == BINARY:
         described = "Its content decides what it is: PDF, PNG, JPEG, XML, JSON and office files are taken."
         return {"required": True, "description": described, "content": {BINARY: {"schema": BYTES}}}
+    if operation.media_type == CSV:
+        described = "A header of field names and a row for each document; or in XML an element for each (docs/bulk.md)."
+        named = (operation.media_type, *operation.also_media_types)
+        return {"required": True, "description": described, "content": {name: {"schema": TEXT} for name in named}}
     if operation.raw_schema:
         content = {"schema": _ref(operation.raw_schema)}
         if operation.raw_schema == "Submission" and document_types:
             content["examples"] = _examples(document_types)
-        return {"required": True, "content": {operation.media_type: content}}
+        named = (operation.media_type, *operation.also_media_types)
+        return {"required": True, "content": dict.fromkeys(named, content)}
     if operation.body_shape is None:
         return None
     return {"required": not operation.body_is_optional, "content": {JSON: {"schema": schema_of(operation.body_shape)}}}

@@ -47,12 +47,12 @@ async def get_data_dictionary(call: Call) -> Response:
 
 async def _with_price(call: Call, raw: bytes) -> dict[str, Any]:
     shown: dict[str, Any] = strict_json.loads(raw, depth_max=TYPE_DEPTH_MAX)
-    return shown | {"price": await _price(call, shown["type"])}
-
-
-async def _price(call: Call, document_type: str) -> Price | None:
-    """Nothing when billing cannot say: a type can be read, and submitted, all the same."""
     owner = call.principal_or_none.organisation_id if call.principal_or_none else ""
+    return shown | {"price": await price_of(call, shown["type"], owner)}
+
+
+async def price_of(call: Call, document_type: str, owner: str) -> Price | None:
+    """Nothing when billing cannot say: a type can be read, and submitted, all the same."""
     request = billing_pb2.QuoteChargesRequest(document_type=document_type, owner_organisation_id=owner)
     try:
         reply = await call.ask_openly(call.up.billing.QuoteCharges, request)

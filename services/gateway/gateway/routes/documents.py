@@ -51,7 +51,7 @@ async def get_document(call: Call, document_id: str) -> Response:
 
 
 async def withdraw_document(call: Call, document_id: str, body: Withdrawal) -> Response:
-    request = intake_pb2.WithdrawDocumentRequest(id=document_id, if_match=_if_match(call), reason=body.reason)
+    request = intake_pb2.WithdrawDocumentRequest(id=document_id, if_match=if_match(call), reason=body.reason)
     reply = await call.ask(call.up.intake.WithdrawDocument, request)
     return passed_on(reply.document_json, headers={"etag": hot.entity_tag(reply.etag)})
 
@@ -59,7 +59,7 @@ async def withdraw_document(call: Call, document_id: str, body: Withdrawal) -> R
 async def amend_document(call: Call, document_id: str, raw: bytes) -> Response:
     request = intake_pb2.AmendDocumentRequest(
         id=document_id,
-        if_match=_if_match(call),
+        if_match=if_match(call),
         request_json=raw,
         idempotency_key=call.idempotency_key_or_none() or "",
     )
@@ -70,7 +70,7 @@ async def amend_document(call: Call, document_id: str, raw: bytes) -> Response:
 async def cancel_document(call: Call, document_id: str, body: Cancellation) -> Response:
     request = intake_pb2.CancelDocumentRequest(
         id=document_id,
-        if_match=_if_match(call),
+        if_match=if_match(call),
         reason=body.reason,
         idempotency_key=call.idempotency_key_or_none() or "",
     )
@@ -94,7 +94,7 @@ def _acted(etag: str, replayed: bool) -> dict[str, str]:
     return headers | {"idempotent-replayed": "true"} if replayed else headers
 
 
-def _if_match(call: Call) -> str:
+def if_match(call: Call) -> str:
     """Raises PreconditionRequired; Malformed for what is no list of entity tags."""
     given = call.header("if-match").strip()
     if not given:
@@ -102,6 +102,11 @@ def _if_match(call: Call) -> str:
     if not ENTITY_TAGS.fullmatch(given):
         raise Malformed("MALFORMED", "If-Match takes an entity tag, as ETag gave it")
     return given
+
+
+def if_match_or_none(call: Call) -> str:
+    """Where it may be left out. Raises Malformed for what is no list of entity tags."""
+    return if_match(call) if call.header("if-match").strip() else ""
 
 
 def _names(if_none_match: str, etag: str) -> bool:

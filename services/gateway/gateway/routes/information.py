@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kit.errors import Malformed
 from portolan.intake.v1 import intake_pb2
 from portolan.routing.v1 import routing_pb2
 from starlette.responses import Response
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from gateway import hot
 from gateway.call import Call, answered, passed_on
 from gateway.operation import Operation
-from gateway.routes.documents import ENTITY_TAGS
+from gateway.routes.documents import if_match_or_none
 from gateway.shapes.documents import Document
 from gateway.shapes.information import Inquiry, Reply
 from gateway.shapes.tasks import Task, task
@@ -28,19 +27,12 @@ async def request_information(call: Call, task_id: str, body: Inquiry) -> Respon
 async def provide_information(call: Call, document_id: str, body: Reply) -> Response:
     request = intake_pb2.ProvideInformationRequest(
         id=document_id,
-        if_match=_if_match_or_none(call),
+        if_match=if_match_or_none(call),
         information_request_id=body.request_id,
         answers=[intake_pb2.InformationAnswer(question=one.question, answer=one.answer) for one in body.answers],
     )
     reply = await call.ask(call.up.intake.ProvideInformation, request)
     return passed_on(reply.document_json, headers={"etag": hot.entity_tag(reply.etag)})
-
-
-def _if_match_or_none(call: Call) -> str:
-    given = call.header("if-match").strip()
-    if given and not ENTITY_TAGS.fullmatch(given):
-        raise Malformed("MALFORMED", "If-Match takes an entity tag, as ETag gave it")
-    return given
 
 
 OPERATIONS = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kit import ids, telemetry, trace, wire
+from kit import clock, ids, telemetry, trace, wire
 from kit.database import Database, Tx
 from kit.errors import Invalid, PortolanError, Unavailable, fault
 from kit.outbox import OutboxEntry
@@ -20,11 +20,13 @@ from intake.domain import representation
 from intake.domain.accesses import Access
 from intake.domain.canonical import canonical
 from intake.domain.documents import Document
+from intake.domain.drafts import Origin, changed_meanwhile
 from intake.domain.receipts import ReceiptKey, body_digest
 from intake.domain.references import reference
 from intake.domain.relations import Link
 from intake.domain.rulebook import Candidate, Judgement, Rulebook
 from intake.store import accesses, attachments, relations, submissions
+from intake.store import drafts as draft_store
 from intake.store.relations import Related
 from intake.store.submissions import Acceptance, EarlierAnswer, Key
 
@@ -50,6 +52,7 @@ class Draft:
     traceparent: str
     links: Sequence[Link] = ()
     action: str = "submit_document"
+    origin: Origin | None = None
 
     @property
     def key(self) -> Key:
@@ -113,7 +116,7 @@ class Register:
             _give(batch, [error] * len(batch))
         except Exception as error:
             if len(batch) == 1:
-                _give(batch, [fault("submission_failed", error)])
+                _give(batch, [error if isinstance(error, PortolanError) else fault("submission_failed", error)])
                 return
             metrics.BATCH_FALLBACKS_TOTAL.inc()
             telemetry.log().warning("batch_falls_back", documents=len(batch), reason=repr(error))
@@ -190,6 +193,7 @@ async def entered(tx: Tx, drafts: Sequence[Draft], acceptances: Sequence[Accepta
     accepted = await submissions.accept(tx, acceptances)
     fresh = [draft for draft in drafts if draft.candidate.document_id in accepted]
     await _refer(tx, fresh)
+    await _settle_origins(tx, fresh)
     await accesses.add(tx, [_filed(draft) for draft in fresh])
     return accepted
 
@@ -211,6 +215,13 @@ async def _refer(tx: Tx, drafts: Sequence[Draft]) -> None:
 
 def _related(draft: Draft) -> Related:
     return Related(draft.candidate.document_id, FIRST_VERSION, draft.links, draft.judgement.keys)
+
+
+async def _settle_origins(tx: Tx, drafts: Sequence[Draft]) -> None:
+    """Raises PreconditionFailed: what is not what was judged makes no document."""
+    origins = [(draft.origin, draft.candidate.document_id) for draft in drafts if draft.origin is not None]
+    if origins and not await draft_store.submitted(tx, origins, clock.now()):
+        raise changed_meanwhile()
 
 
 def replay(earlier: EarlierAnswer, fingerprint: bytes) -> Answer | PortolanError:

@@ -15,6 +15,7 @@ from intake.actions.directory import Directory
 from intake.actions.referring import Referrer
 from intake.actions.register import Answer, Draft, Register, replay
 from intake.domain import envelope
+from intake.domain.drafts import Origin
 from intake.domain.envelope import Envelope
 from intake.domain.parties import Filing
 from intake.domain.rulebook import Candidate, Judgement, Rulebook, Rulebooks
@@ -35,6 +36,11 @@ class Submission:
     request: bytes
     language: str
     traceparent: str
+    origin: Origin | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return envelope.fingerprint(self.request if self.origin is None else self.origin.request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +159,9 @@ class SubmissionDesk:
         candidate = Candidate(ids.new_id(), asked.body, filing, now, opened.language)
         judgement = _valid(book, asked.type, candidate)
         traceparent = trace.begin(opened.submission.traceparent)
-        fingerprint = envelope.fingerprint(opened.submission.request)
-        return Draft(
-            book, asked.type, candidate, judgement, opened.submission.idempotency_key, fingerprint, traceparent
-        )
+        submission = opened.submission
+        key, fingerprint = submission.idempotency_key, submission.fingerprint
+        return Draft(*(book, asked.type, candidate, judgement, key, fingerprint, traceparent), origin=submission.origin)
 
     async def _referring(self, opened: Opened | PortolanError, draft: Draft | PortolanError) -> Draft | PortolanError:
         """What may not be seen is nothing to refer to."""
@@ -197,7 +202,7 @@ class SubmissionDesk:
             return [away if place in refused else outcome for place, outcome in enumerate(outcomes)]
         for place, one in refused.items():
             if one.key in earlier:
-                answers[place] = replay(earlier[one.key], envelope.fingerprint(one.submission.request))
+                answers[place] = replay(earlier[one.key], one.submission.fingerprint)
         return answers
 
     async def _earlier(self, keys: Sequence[Key]) -> Mapping[Key, EarlierAnswer]:

@@ -37,6 +37,7 @@ from intake.actions.informing import Reply
 from intake.actions.reading import Seen
 from intake.actions.submitting import DECLARANT, SubmissionDesk
 from intake.api import stream
+from intake.api.drafts import DraftApi, Drafts
 from intake.domain import representation
 from intake.domain.information import Answer
 from intake.domain.rulebook import Rulebooks
@@ -71,6 +72,14 @@ AUTHORITY = {
     "ReadAttachment": SIGNED_IN,
     "TellDeclaration": CUSTOMS,
     "GetDeclaration": SIGNED_IN,
+    "CreateDraft": DECLARANTS,
+    "GetDraft": DECLARANTS,
+    "ListDrafts": DECLARANTS,
+    "ChangeDraft": DECLARANTS,
+    "DeleteDraft": DECLARANTS,
+    "SubmitDraft": DECLARANTS,
+    "CopyDocument": DECLARANTS,
+    "CopyDraft": DECLARANTS,
     "ListDocumentTypes": ANYONE,
     "GetDocumentType": ANYONE,
     "GetDataDictionary": ANYONE,
@@ -79,7 +88,7 @@ AUTHORITY = {
 }
 
 
-class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
+class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
     def __init__(
         self,
         db: Database,
@@ -91,7 +100,9 @@ class IntakeApi(intake_pb2_grpc.IntakeServiceServicer):
         watch: TimelineWatch,
         attachments: Attachments,
         accesses: AccessLog,
+        drafts: Drafts,
     ) -> None:
+        DraftApi.__init__(self, drafts)
         self._db = db
         self._rulebooks = rulebooks
         self._directory = directory

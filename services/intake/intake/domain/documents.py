@@ -48,11 +48,7 @@ class Document:
 
     def require_match(self, if_match: str) -> None:
         """Raises PreconditionRequired, PreconditionFailed."""
-        if not if_match.strip():
-            raise PreconditionRequired("PRECONDITION_REQUIRED", "say in If-Match which revision you have seen")
-        seen = {tag.strip() for tag in if_match.split(",")}
-        if seen.isdisjoint({"*", self.etag}):
-            raise PreconditionFailed("PRECONDITION_FAILED", "the document has changed", facts={"etag": self.etag})
+        require_match(self.etag, if_match)
 
     def follow(self, kind: DocumentType, move: Transition, at: datetime) -> Document:
         return replace(
@@ -82,6 +78,15 @@ class Item:
 
     def moving(self, move: Transition) -> Item:
         return replace(self, kind="state", event=move.event, from_state=move.from_, to_state=move.to, detail=None)
+
+
+def require_match(etag: str, if_match: str) -> None:
+    """Raises PreconditionRequired, PreconditionFailed."""
+    if not if_match.strip():
+        raise PreconditionRequired("PRECONDITION_REQUIRED", "say in If-Match which revision you have seen")
+    seen = {tag.strip() for tag in if_match.split(",")}
+    if seen.isdisjoint({"*", etag}):
+        raise PreconditionFailed("PRECONDITION_FAILED", "it has changed meanwhile", facts={"etag": etag})
 
 
 def transition(document: Document, kind: DocumentType, event: str) -> Transition:

@@ -48,14 +48,14 @@ def read(request: bytes, language: str) -> Envelope:
     value = strict_json.loads(request)
     if not isinstance(value, dict):
         raise Malformed("MALFORMED", "a submission is a JSON object")
-    faults = [*_unknown(value, language), *_faults(value, language)]
+    faults = [*unknown_members(value, _MEMBERS, language), *_faults(value, language)]
     if faults:
         raise Invalid("INVALID_DOCUMENT", violations=faults)
     return Envelope(value["type"], value.get("on_behalf_of") or "", value["body"])
 
 
-def _unknown(value: dict[str, Any], language: str) -> list[Violation]:
-    unknown = (name for name in value if name not in _MEMBERS)
+def unknown_members(value: dict[str, Any], members: frozenset[str], language: str) -> list[Violation]:
+    unknown = (name for name in value if name not in members)
     return [violation(pointer([name[:80]]), "ADDITIONAL_PROPERTIES", language) for name in islice(unknown, UNKNOWN_MAX)]
 
 

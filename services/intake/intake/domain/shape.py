@@ -123,6 +123,16 @@ def _values(name: str, value: Any) -> dict[str, Any]:
     return {"limit": value, "format": value, "pattern": value}
 
 
+def marked(schema: Any, mark: str, value: Any) -> tuple[Path, ...]:
+    """Every place whose schema carries the mark with this very value; what lies within goes with it."""
+    found = [path for path, inner in _places(schema, schema, (), 0) if path and inner.get(mark) is value]
+    return tuple(path for path in dict.fromkeys(found) if not any(_is_within(path, other) for other in found))
+
+
+def _is_within(path: Path, other: Path) -> bool:
+    return len(other) < len(path) and path[: len(other)] == other
+
+
 def _places(schema: Any, root: Mapping[str, Any], path: Path, depth: int) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Every subschema, and where in the value it speaks of."""
     if not isinstance(schema, Mapping) or depth > SCHEMA_DEPTH_MAX:

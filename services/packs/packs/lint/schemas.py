@@ -85,6 +85,12 @@ def lists_exist(subject: Subject) -> Iterator[Finding]:
             yield subject.at(written.file, (*node.place, "x-list"), f"unknown list {name}")
 
 
+def copies_are_marked(subject: Subject) -> Iterator[Finding]:
+    for written, node in written_nodes(subject):
+        if "x-copy" in node.schema and (node.schema["x-copy"] is not False or not node.labelled):
+            yield subject.at(written.file, (*node.place, "x-copy"), "x-copy stands on a property, and is false")
+
+
 def examples_are_given(subject: Subject) -> Iterator[Finding]:
     for key, kind in subject.pack.document_types.items():
         if not subject.examples[key]:
@@ -176,6 +182,7 @@ RULES = (
     properties_say_what_they_are,
     properties_have_labels,
     lists_exist,
+    copies_are_marked,
     examples_are_given,
     examples_are_valid,
     examples_use_known_codes,

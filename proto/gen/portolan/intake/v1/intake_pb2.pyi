@@ -1296,3 +1296,419 @@ class ListReceiptKeysResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListReceiptKeysResponse: _TypeAlias = ListReceiptKeysResponse  # noqa: Y015
+
+@_typing.final
+class CreateDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_JSON_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    request_json: _builtins.bytes
+    """{"type", "on_behalf_of"?, "label"?, "template"?, "body"?} as it came."""
+    idempotency_key: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_json: _builtins.bytes = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "request_json", b"request_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateDraftRequest: _TypeAlias = CreateDraftRequest  # noqa: Y015
+
+@_typing.final
+class CreateDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_JSON_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    draft_json: _builtins.bytes
+    draft_id: _builtins.str
+    etag: _builtins.str
+    def __init__(
+        self,
+        *,
+        draft_json: _builtins.bytes = ...,
+        draft_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft_id", b"draft_id", "draft_json", b"draft_json", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateDraftResponse: _TypeAlias = CreateDraftResponse  # noqa: Y015
+
+@_typing.final
+class GetDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDraftRequest: _TypeAlias = GetDraftRequest  # noqa: Y015
+
+@_typing.final
+class GetDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_JSON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    draft_json: _builtins.bytes
+    etag: _builtins.str
+    def __init__(
+        self,
+        *,
+        draft_json: _builtins.bytes = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft_json", b"draft_json", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDraftResponse: _TypeAlias = GetDraftResponse  # noqa: Y015
+
+@_typing.final
+class ListDraftsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    TEMPLATES_ONLY_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    templates_only: _builtins.bool
+    cursor: _builtins.str
+    limit: _builtins.int
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        templates_only: _builtins.bool = ...,
+        cursor: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "limit", b"limit", "templates_only", b"templates_only", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDraftsRequest: _TypeAlias = ListDraftsRequest  # noqa: Y015
+
+@_typing.final
+class ListDraftsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_JSONS_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    next_cursor: _builtins.str
+    @_builtins.property
+    def draft_jsons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Without bodies."""
+
+    def __init__(
+        self,
+        *,
+        draft_jsons: _abc.Iterable[_builtins.bytes] | None = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft_jsons", b"draft_jsons", "next_cursor", b"next_cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDraftsResponse: _TypeAlias = ListDraftsResponse  # noqa: Y015
+
+@_typing.final
+class ChangeDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    IF_MATCH_FIELD_NUMBER: _builtins.int
+    REQUEST_JSON_FIELD_NUMBER: _builtins.int
+    MERGE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    if_match: _builtins.str
+    request_json: _builtins.bytes
+    """As in CreateDraftRequest; or, to merge, what differs (RFC 7396)."""
+    merge: _builtins.bool
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        if_match: _builtins.str = ...,
+        request_json: _builtins.bytes = ...,
+        merge: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "if_match", b"if_match", "merge", b"merge", "request_json", b"request_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeDraftRequest: _TypeAlias = ChangeDraftRequest  # noqa: Y015
+
+@_typing.final
+class ChangeDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_JSON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    draft_json: _builtins.bytes
+    etag: _builtins.str
+    def __init__(
+        self,
+        *,
+        draft_json: _builtins.bytes = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft_json", b"draft_json", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeDraftResponse: _TypeAlias = ChangeDraftResponse  # noqa: Y015
+
+@_typing.final
+class DeleteDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    IF_MATCH_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    if_match: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        if_match: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "if_match", b"if_match"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDraftRequest: _TypeAlias = DeleteDraftRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDraftResponse: _TypeAlias = DeleteDraftResponse  # noqa: Y015
+
+@_typing.final
+class SubmitDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    IF_MATCH_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    if_match: _builtins.str
+    """Optional: the revision that was seen."""
+    idempotency_key: _builtins.str
+    traceparent: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        if_match: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key", "if_match", b"if_match", "traceparent", b"traceparent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitDraftRequest: _TypeAlias = SubmitDraftRequest  # noqa: Y015
+
+@_typing.final
+class SubmitDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_JSON_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    document_json: _builtins.bytes
+    document_id: _builtins.str
+    etag: _builtins.str
+    replayed: _builtins.bool
+    def __init__(
+        self,
+        *,
+        document_json: _builtins.bytes = ...,
+        document_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "document_json", b"document_json", "etag", b"etag", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitDraftResponse: _TypeAlias = SubmitDraftResponse  # noqa: Y015
+
+@_typing.final
+class Copying(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    on_behalf_of: _builtins.str
+    """Empty for the owner of what is copied."""
+    label: _builtins.str
+    template: _builtins.bool
+    def __init__(
+        self,
+        *,
+        on_behalf_of: _builtins.str = ...,
+        label: _builtins.str = ...,
+        template: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "on_behalf_of", b"on_behalf_of", "template", b"template"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Copying: _TypeAlias = Copying  # noqa: Y015
+
+@_typing.final
+class CopyDocumentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    COPYING_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """An id, or a reference."""
+    idempotency_key: _builtins.str
+    @_builtins.property
+    def copying(self) -> Global___Copying: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        copying: Global___Copying | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copying", b"copying"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copying", b"copying", "id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyDocumentRequest: _TypeAlias = CopyDocumentRequest  # noqa: Y015
+
+@_typing.final
+class CopyDocumentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_JSON_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    draft_json: _builtins.bytes
+    draft_id: _builtins.str
+    etag: _builtins.str
+    def __init__(
+        self,
+        *,
+        draft_json: _builtins.bytes = ...,
+        draft_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft_id", b"draft_id", "draft_json", b"draft_json", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyDocumentResponse: _TypeAlias = CopyDocumentResponse  # noqa: Y015
+
+@_typing.final
+class CopyDraftRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    COPYING_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    idempotency_key: _builtins.str
+    @_builtins.property
+    def copying(self) -> Global___Copying: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        copying: Global___Copying | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copying", b"copying"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copying", b"copying", "id", b"id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyDraftRequest: _TypeAlias = CopyDraftRequest  # noqa: Y015
+
+@_typing.final
+class CopyDraftResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_JSON_FIELD_NUMBER: _builtins.int
+    DRAFT_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    draft_json: _builtins.bytes
+    draft_id: _builtins.str
+    etag: _builtins.str
+    def __init__(
+        self,
+        *,
+        draft_json: _builtins.bytes = ...,
+        draft_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft_id", b"draft_id", "draft_json", b"draft_json", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyDraftResponse: _TypeAlias = CopyDraftResponse  # noqa: Y015

@@ -131,6 +131,46 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationResponse.FromString,
                 _registered_method=True)
+        self.CreateDraft = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/CreateDraft',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CreateDraftRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CreateDraftResponse.FromString,
+                _registered_method=True)
+        self.GetDraft = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/GetDraft',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDraftRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDraftResponse.FromString,
+                _registered_method=True)
+        self.ListDrafts = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ListDrafts',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDraftsRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDraftsResponse.FromString,
+                _registered_method=True)
+        self.ChangeDraft = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ChangeDraft',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeDraftRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeDraftResponse.FromString,
+                _registered_method=True)
+        self.DeleteDraft = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/DeleteDraft',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.DeleteDraftRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.DeleteDraftResponse.FromString,
+                _registered_method=True)
+        self.SubmitDraft = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/SubmitDraft',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SubmitDraftRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SubmitDraftResponse.FromString,
+                _registered_method=True)
+        self.CopyDocument = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/CopyDocument',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDocumentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDocumentResponse.FromString,
+                _registered_method=True)
+        self.CopyDraft = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/CopyDraft',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftResponse.FromString,
+                _registered_method=True)
         self.ListDocumentTypes = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ListDocumentTypes',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDocumentTypesRequest.SerializeToString,
@@ -299,6 +339,57 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateDraft(self, request, context):
+        """A document that is being written, told what is missing. Idempotent by (organisation, idempotency key), where given.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDraft(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDrafts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeDraft(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDraft(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitDraft(self, request, context):
+        """A submission like any other, of what the draft says; at most once. Idempotent as SubmitDocuments.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CopyDocument(self, request, context):
+        """A new draft of what a document, or a draft, says. Idempotent as CreateDraft.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CopyDraft(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDocumentTypes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -441,6 +532,46 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.GetDeclaration,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationResponse.SerializeToString,
+            ),
+            'CreateDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateDraft,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CreateDraftRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CreateDraftResponse.SerializeToString,
+            ),
+            'GetDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDraft,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDraftRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDraftResponse.SerializeToString,
+            ),
+            'ListDrafts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDrafts,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDraftsRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDraftsResponse.SerializeToString,
+            ),
+            'ChangeDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeDraft,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeDraftRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeDraftResponse.SerializeToString,
+            ),
+            'DeleteDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDraft,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.DeleteDraftRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.DeleteDraftResponse.SerializeToString,
+            ),
+            'SubmitDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitDraft,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SubmitDraftRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SubmitDraftResponse.SerializeToString,
+            ),
+            'CopyDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.CopyDocument,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDocumentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDocumentResponse.SerializeToString,
+            ),
+            'CopyDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.CopyDraft,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftResponse.SerializeToString,
             ),
             'ListDocumentTypes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDocumentTypes,
@@ -993,6 +1124,222 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/GetDeclaration',
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.GetDeclarationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/CreateDraft',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CreateDraftRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CreateDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/GetDraft',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetDraftRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDrafts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ListDrafts',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListDraftsRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListDraftsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ChangeDraft',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeDraftRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/DeleteDraft',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.DeleteDraftRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.DeleteDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/SubmitDraft',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.SubmitDraftRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.SubmitDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CopyDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/CopyDocument',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDocumentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CopyDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/CopyDraft',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,17 @@ class IntakeServiceStub:
     TellDeclaration: _grpc.UnaryUnaryMultiCallable[_intake_pb2.TellDeclarationRequest, _intake_pb2.TellDeclarationResponse]
     """An event of the customs system. Idempotent by its id, and by the declaration's number and what happened."""
     GetDeclaration: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDeclarationRequest, _intake_pb2.GetDeclarationResponse]
+    CreateDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CreateDraftRequest, _intake_pb2.CreateDraftResponse]
+    """A document that is being written, told what is missing. Idempotent by (organisation, idempotency key), where given."""
+    GetDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDraftRequest, _intake_pb2.GetDraftResponse]
+    ListDrafts: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDraftsRequest, _intake_pb2.ListDraftsResponse]
+    ChangeDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ChangeDraftRequest, _intake_pb2.ChangeDraftResponse]
+    DeleteDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.DeleteDraftRequest, _intake_pb2.DeleteDraftResponse]
+    SubmitDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.SubmitDraftRequest, _intake_pb2.SubmitDraftResponse]
+    """A submission like any other, of what the draft says; at most once. Idempotent as SubmitDocuments."""
+    CopyDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CopyDocumentRequest, _intake_pb2.CopyDocumentResponse]
+    """A new draft of what a document, or a draft, says. Idempotent as CreateDraft."""
+    CopyDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CopyDraftRequest, _intake_pb2.CopyDraftResponse]
     ListDocumentTypes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]
     GetDocumentType: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]
     StoreAttachment: _grpc.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]
@@ -119,6 +130,17 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     TellDeclaration: _aio.UnaryUnaryMultiCallable[_intake_pb2.TellDeclarationRequest, _intake_pb2.TellDeclarationResponse]  # type: ignore[assignment]
     """An event of the customs system. Idempotent by its id, and by the declaration's number and what happened."""
     GetDeclaration: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDeclarationRequest, _intake_pb2.GetDeclarationResponse]  # type: ignore[assignment]
+    CreateDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.CreateDraftRequest, _intake_pb2.CreateDraftResponse]  # type: ignore[assignment]
+    """A document that is being written, told what is missing. Idempotent by (organisation, idempotency key), where given."""
+    GetDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDraftRequest, _intake_pb2.GetDraftResponse]  # type: ignore[assignment]
+    ListDrafts: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDraftsRequest, _intake_pb2.ListDraftsResponse]  # type: ignore[assignment]
+    ChangeDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.ChangeDraftRequest, _intake_pb2.ChangeDraftResponse]  # type: ignore[assignment]
+    DeleteDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.DeleteDraftRequest, _intake_pb2.DeleteDraftResponse]  # type: ignore[assignment]
+    SubmitDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.SubmitDraftRequest, _intake_pb2.SubmitDraftResponse]  # type: ignore[assignment]
+    """A submission like any other, of what the draft says; at most once. Idempotent as SubmitDocuments."""
+    CopyDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.CopyDocumentRequest, _intake_pb2.CopyDocumentResponse]  # type: ignore[assignment]
+    """A new draft of what a document, or a draft, says. Idempotent as CreateDraft."""
+    CopyDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.CopyDraftRequest, _intake_pb2.CopyDraftResponse]  # type: ignore[assignment]
     ListDocumentTypes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]  # type: ignore[assignment]
     GetDocumentType: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]  # type: ignore[assignment]
     StoreAttachment: _aio.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]  # type: ignore[assignment]
@@ -281,6 +303,65 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.GetDeclarationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.GetDeclarationResponse, _abc.Awaitable[_intake_pb2.GetDeclarationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CreateDraft(
+        self,
+        request: _intake_pb2.CreateDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.CreateDraftResponse, _abc.Awaitable[_intake_pb2.CreateDraftResponse]]:
+        """A document that is being written, told what is missing. Idempotent by (organisation, idempotency key), where given."""
+
+    @_abc_1.abstractmethod
+    def GetDraft(
+        self,
+        request: _intake_pb2.GetDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.GetDraftResponse, _abc.Awaitable[_intake_pb2.GetDraftResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListDrafts(
+        self,
+        request: _intake_pb2.ListDraftsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ListDraftsResponse, _abc.Awaitable[_intake_pb2.ListDraftsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ChangeDraft(
+        self,
+        request: _intake_pb2.ChangeDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ChangeDraftResponse, _abc.Awaitable[_intake_pb2.ChangeDraftResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteDraft(
+        self,
+        request: _intake_pb2.DeleteDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.DeleteDraftResponse, _abc.Awaitable[_intake_pb2.DeleteDraftResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SubmitDraft(
+        self,
+        request: _intake_pb2.SubmitDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.SubmitDraftResponse, _abc.Awaitable[_intake_pb2.SubmitDraftResponse]]:
+        """A submission like any other, of what the draft says; at most once. Idempotent as SubmitDocuments."""
+
+    @_abc_1.abstractmethod
+    def CopyDocument(
+        self,
+        request: _intake_pb2.CopyDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.CopyDocumentResponse, _abc.Awaitable[_intake_pb2.CopyDocumentResponse]]:
+        """A new draft of what a document, or a draft, says. Idempotent as CreateDraft."""
+
+    @_abc_1.abstractmethod
+    def CopyDraft(
+        self,
+        request: _intake_pb2.CopyDraftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.CopyDraftResponse, _abc.Awaitable[_intake_pb2.CopyDraftResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListDocumentTypes(
