@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from packs import read as read_pack
 from rich.console import Console
 
-from portolan_cli import country, desk, places, receipts, run, show, texts
+from portolan_cli import country, desk, history, places, receipts, run, show, texts
 from portolan_cli.client import Problem, Unreachable
 from portolan_cli.demo_file import NoSuchActor
 from portolan_cli.embedded.postgres import PostgresFailed
@@ -31,7 +32,7 @@ from portolan_cli.seeding.plan import SeedError
 # What a person can do something about: said in one sentence, without a stack trace.
 EXPECTED = (
     *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning, country.OtherCountry),
-    *(MixError, PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
+    *(MixError, history.HistoryFailed, PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
 )
 FAILED = 1
 
@@ -93,6 +94,26 @@ def demo(
         say_json([show.play_as_json(result) for result in results])
     if not results or not all(result.is_golden for result in results):
         raise typer.Exit(FAILED)
+
+
+@app.command("history")
+def history_command(
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and end, the same history")] = 7,
+    documents: Annotated[int, typer.Option(min=1, max=20_000)] = 1_500,
+    companies: Annotated[int, typer.Option(min=10, max=2_000)] = 240,
+    days: Annotated[int, typer.Option(min=1, max=90)] = 14,
+    until: Annotated[datetime | None, typer.Option(help="Its last moment, UTC; default: now")] = None,
+    home: Home = None,
+    pack: Pack = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the demonstration a past: two weeks of documents, decisions, imputations and charges, before `run`."""
+    wanted = history.Wanted(seed, documents, companies, days, until.replace(tzinfo=UTC) if until else None)
+    console = Console(stderr=True)
+    figures = history.live(places.home(home), places.pack(pack), wanted, console)
+    if as_json:
+        return say_json(figures)
+    Console().print(show.history(figures), highlight=False)
 
 
 @app.command("reference-run")

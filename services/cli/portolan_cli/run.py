@@ -38,12 +38,12 @@ async def _welcome(supervisor: Supervisor, console: Console, *, seeds: bool) -> 
     timing = supervisor.timing
     console.print(f"ready in {timing.ready_s:.1f} s (database {timing.database_s:.1f} s)")
     if seeds:
-        await _seed_once(supervisor, console)
+        await seed_once(supervisor, console)
     console.print(sign_ins(supervisor.home), highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n[bold]{supervisor.base_url}[/]   docs {supervisor.base_url}/docs   Ctrl-C stops")
 
 
-async def _seed_once(supervisor: Supervisor, console: Console) -> None:
+async def seed_once(supervisor: Supervisor, console: Console) -> None:
     """In a thread, so that what dies meanwhile is healed; abandoned when somebody wants to leave."""
     home, began = supervisor.home, time.monotonic()
 

@@ -89,6 +89,15 @@ def play_as_json(result: Play) -> dict[str, Any]:
     }
 
 
+def history(figures: Mapping[str, Any]) -> str:
+    acts = ", ".join(f"{name} {number}" for name, number in sorted(figures["acts"].items()))
+    return (
+        f"{figures['documents']} documents lived through in {figures['took_s']} s, "
+        f"{sum(figures['refused'].values())} refused, {figures['left']} still on their way\n"
+        f"{acts}\ncontent {figures['digest'][:16]}"
+    )
+
+
 def refusal(console: Console, error: Exception) -> None:
     console.print(f"[red]error:[/] {escape(str(error))}", highlight=False)
     for one in error.content.get("errors", ()) if isinstance(error, Problem) else ():

@@ -29,7 +29,8 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def open(cls, url: str, *, size_max: int = 8) -> Database:
+    async def open(cls, url: str, *, size_max: int = 8, checks: bool = True) -> Database:
+        """`checks`: a connection is asked before it is lent whether it still lives."""
         pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -38,7 +39,7 @@ class Database:
             timeout=BORROW_TIMEOUT_S,
             kwargs={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"},
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=AsyncConnectionPool.check_connection if checks else None,
         )
         await pool.open(wait=True, timeout=OPEN_TIMEOUT_S)
         return cls(url, pool)

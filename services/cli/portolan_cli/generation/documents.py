@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -41,11 +41,21 @@ class Generated:
 class Generator:
     """`day` is the day the documents are written on: contracts lie before it."""
 
-    def __init__(self, pack: Pack, mix: Mix, companies: Sequence[Company], seed: int, day: date) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        mix: Mix,
+        companies: Sequence[Company],
+        seed: int,
+        day: date,
+        agents: Mapping[str, Sequence[Company]] | None = None,
+    ) -> None:
+        """`agents`: the brokers that act for a company, by its key; all of them where nothing is said."""
         self._pack, self._mix, self._seed, self._day = pack, mix, seed, day
         self._shares = mix.shares(pack)
         self._bodies = Bodies(pack, mix)
         self._companies = {kind: [one for one in companies if one.kind == kind] for kind in {c.kind for c in companies}}
+        self._agents = agents or {}
         self._reasons = {code: reason.outcomes for code, reason in pack.reasons.items()}
 
     def documents(self, count: int) -> Iterator[Generated]:
@@ -64,7 +74,7 @@ class Generator:
             number=number,
             type=kind.key,
             owner=owner,
-            submitter=owner if itself else chance.among(self._companies["broker"]),
+            submitter=owner if itself else chance.among(self._agents.get(owner.key) or self._companies["broker"]),
             body=body,
             fault=fault,
             script=self._script(kind, chance.of("script")),

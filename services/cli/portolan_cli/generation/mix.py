@@ -104,6 +104,7 @@ class Mix(_Part, frozen=True):
     files_itself: float
     companies: Companies
     arrivals: Arrivals
+    pace: dict[str, Span]
     currencies: tuple[Currency, ...]
     import_countries: dict[str, float]
     export_countries: dict[str, float]

@@ -1,0 +1,176 @@
+"""What people do, done through the actions that the services' own doors lead to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, cast
+
+import routing.actions as routing_actions
+from intake.actions import cancelling, imputing, informing, withdrawing
+from intake.actions.acts import Act as OwnersAct
+from intake.actions.informing import Reply
+from intake.actions.register import Answer
+from intake.actions.submitting import Submission, SubmissionDesk
+from intake.domain.information import Answer as Told
+from kit import clock
+from kit.auth import Principal, TokenVerifier
+from kit.errors import PortolanError
+from portolan_cli.generation import Generated
+from portolan_cli.reference import acts
+from portolan_cli.reference.acts import Act
+from routing.domain import Decision, Inquiry, Officer, Quantity
+from routing.store import case_of_document
+
+from history.house import House
+from history.people import People
+
+ANY_REVISION = "*"
+
+
+class Doorman:
+    """Knows its callers by name: in a history nobody needs to prove who they are."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    async def verify(self, token: str) -> Principal:
+        return self._people.traders[token]
+
+
+@dataclass
+class Live:
+    """A document of the history, and where it is in its script."""
+
+    document: Generated
+    id: str
+    imputations: list[str] = field(default_factory=list)
+
+    def key(self, number: int) -> str:
+        return f"history-{self.document.name}-{number}"
+
+
+class Hands:
+    def __init__(self, house: House, people: People) -> None:
+        self._house, self._people = house, people
+        # It asks for `verify` alone.
+        doorman = cast(TokenVerifier, Doorman(people))
+        self._desk = SubmissionDesk(house.rulebooks, doorman, house.directory, house.register)
+        self._intake, self._routing = house.databases["intake"], house.databases["routing"]
+
+    async def submit(self, document: Generated) -> Answer | PortolanError:
+        owner, submitter = (self._people.traders[one.key] for one in (document.owner, document.submitter))
+        asked: dict[str, Any] = {"type": document.type, "body": document.body}
+        if owner.organisation_id != submitter.organisation_id:
+            asked["on_behalf_of"] = owner.organisation_id
+        request = json.dumps(asked, ensure_ascii=False).encode()
+        key = f"history-{document.name}"
+        (outcome,) = await self._desk.submit([Submission(document.submitter.key, key, request, "", "")])
+        return outcome
+
+    async def act(self, live: Live, number: int, act: Act) -> None:
+        """Raises PortolanError when it is refused otherwise than the script says."""
+        try:
+            await _ACTS[act.kind](self, live, number, act)
+        except PortolanError as error:
+            if error.code != act.refused:
+                raise
+
+    async def _decide(self, live: Live, number: int, act: Act) -> None:
+        officer = self._officer(act)
+        asked = act.request.get("authorised_quantity")
+        decision = Decision(
+            person=officer.person,
+            outcome=act.request["outcome"],
+            reason_code=act.request.get("reason_code", ""),
+            quantity=Quantity(Decimal(asked["value"]), asked["unit"]) if asked else None,
+            request_id=live.key(number),
+        )
+        task = await self._task(live, act)
+        await routing_actions.decide(self._routing, self._house.routing_rulebooks, officer, task, decision)
+
+    async def _ask(self, live: Live, number: int, act: Act) -> None:
+        officer = self._officer(act)
+        inquiry = Inquiry(officer.person, tuple(act.request["questions"]), act.request["reason"])
+        task = await self._task(live, act)
+        await routing_actions.request_information(self._routing, self._house.routing_rulebooks, officer, task, inquiry)
+
+    async def _provide(self, live: Live, number: int, act: Act) -> None:
+        answers = [Told(one["question"], one["answer"]) for one in act.request["answers"]]
+        await informing.provide(
+            self._intake, self._house.rulebooks, self._house.directory, self._owner(live), live.id, Reply("", answers)
+        )
+
+    async def _impute(self, live: Live, number: int, act: Act) -> None:
+        day = clock.now().astimezone(self._house.rulebooks.in_force(clock.now()).timezone).date()
+        declared = {
+            **act.request,
+            "declaration_number": f"{live.document.name}-{act.request['declaration_number']}",
+            "registered_on": day.isoformat(),
+        }
+        imputed = await imputing.impute(
+            self._intake, self._house.rulebooks, self._customs(), live.id, json.dumps(declared).encode()
+        )
+        live.imputations.append(json.loads(imputed.imputation_json)["id"])
+
+    async def _give_back(self, live: Live, number: int, act: Act) -> None:
+        imputation = live.imputations[act.request["number"]]
+        await imputing.cancel(
+            self._intake, self._house.rulebooks, self._customs(), live.id, imputation, act.request["reason"]
+        )
+
+    async def _amend(self, live: Live, number: int, act: Act) -> None:
+        await self._house.amendments.amend(self._owners_act(live, number, act))
+
+    async def _cancel(self, live: Live, number: int, act: Act) -> None:
+        owners = self._owners_act(live, number, act)
+        house = self._house
+        await cancelling.cancel(self._intake, house.rulebooks, house.directory, owners, act.request["reason"])
+
+    async def _withdraw(self, live: Live, number: int, act: Act) -> None:
+        await withdrawing.withdraw(
+            self._intake,
+            self._house.rulebooks,
+            self._house.directory,
+            self._owner(live),
+            live.id,
+            ANY_REVISION,
+            act.request["reason"],
+        )
+
+    def _owners_act(self, live: Live, number: int, act: Act) -> OwnersAct:
+        request = json.dumps(dict(act.request), ensure_ascii=False).encode()
+        return OwnersAct(act.kind, self._owner(live), live.id, ANY_REVISION, live.key(number), request)
+
+    async def _task(self, live: Live, act: Act) -> str:
+        async with self._routing.transaction() as tx:
+            case = await case_of_document(tx, live.id)
+        wanted = (act.agency, act.step, act.rule)
+        tasks = case.tasks if case is not None else ()
+        found = next((one for one in tasks if one.is_live and (one.agency, one.step, one.rule) == wanted), None)
+        return found.id if found is not None else live.id
+
+    def _owner(self, live: Live) -> Principal:
+        return self._people.traders[live.document.submitter.key]
+
+    def _officer(self, act: Act) -> Officer:
+        who = self._people.officers[act.agency][act.person - 1]
+        return Officer(who.person, who.agency, who.organisation_id, who.roles)
+
+    def _customs(self) -> Principal:
+        officers = (one for actors in self._people.officers.values() for one in actors)
+        return next(one for one in officers if one.has("customs_officer"))
+
+
+_ACTS: Mapping[str, Callable[[Hands, Live, int, Act], Awaitable[None]]] = {
+    acts.DECIDE: Hands._decide,
+    acts.ASK: Hands._ask,
+    acts.PROVIDE: Hands._provide,
+    acts.IMPUTE: Hands._impute,
+    acts.GIVE_BACK: Hands._give_back,
+    acts.AMEND: Hands._amend,
+    acts.CANCEL: Hands._cancel,
+    acts.WITHDRAW: Hands._withdraw,
+}
