@@ -13,11 +13,14 @@ export PORTOLAN_HOME ?= $(CURDIR)/.portolan
 export PORT ?= 8080
 
 ##@ See it
-.PHONY: run demo
+.PHONY: run demo history
 run: $(VENV)/.run ## start the embedded profile on 127.0.0.1:8080 and stay in front (PORT= moves it)
 	@exec $(BIN)/portolan run --port $(PORT)
 demo: $(VENV)/.run ## play the golden cases against what `make run` started (or BASE_URL=)
 	@exec $(BIN)/portolan demo
+
+history: $(VENV)/.run ## give the demonstration two weeks of past, by seed (SEED=7), before `make run`
+	@exec $(BIN)/portolan history --seed $(or $(SEED),7)
 
 ##@ Work on it
 .PHONY: setup test check fmt proto lock clean

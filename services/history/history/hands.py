@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, cast
 
@@ -21,6 +21,7 @@ from kit.errors import PortolanError
 from portolan_cli.generation import Generated
 from portolan_cli.reference import acts
 from portolan_cli.reference.acts import Act
+from portolan_cli.reference.weights import Known
 from routing.domain import Decision, Inquiry, Officer, Quantity
 from routing.store import case_of_document
 
@@ -69,6 +70,13 @@ class Hands:
         key = f"history-{document.name}"
         (outcome,) = await self._desk.submit([Submission(document.submitter.key, key, request, "", "")])
         return outcome
+
+    async def known(self, live: Live) -> Known:
+        """What the window knew beside the document when its case was opened."""
+        async with self._routing.transaction() as tx:
+            case = await case_of_document(tx, live.id)
+        told = (case.explanation.get("history") or {}) if case is not None else {}
+        return Known(**{one.name: told[one.name] for one in fields(Known) if one.name in told})
 
     async def act(self, live: Live, number: int, act: Act) -> None:
         """Raises PortolanError when it is refused otherwise than the script says."""

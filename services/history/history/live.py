@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from intake.actions.register import Answer
@@ -36,7 +36,7 @@ class Due:
     place: int
     document: Generated = field(compare=False)
     live: Live | None = field(default=None, compare=False)
-    acts: Sequence[Act] = field(default=(), compare=False)
+    acts: Sequence[Act] | None = field(default=None, compare=False)
     number: int = field(default=0, compare=False)
 
 
@@ -74,17 +74,23 @@ class History:
         await self._house.tell()
         return self.lived
 
-    def _plan(self, at: datetime, document: Generated, live: Live | None = None, *rest: object) -> None:
+    def _plan(
+        self,
+        at: datetime,
+        document: Generated,
+        live: Live | None = None,
+        acts: Sequence[Act] | None = None,
+        number: int = 0,
+    ) -> None:
         self._placed += 1
-        acts, number = rest or ((), 0)
-        heapq.heappush(self._agenda, Due(at, self._placed, document, live, acts, number))  # type: ignore[arg-type]
+        heapq.heappush(self._agenda, Due(at, self._placed, document, live, acts, number))
 
     async def _tick(self, end: datetime) -> None:
         done: list[Due] = []
         while self._agenda and self._agenda[0].at < end:
             due = heapq.heappop(self._agenda)
             self._house.time.at(due.at)
-            followed = await (self._act(due) if due.live is not None else self._submit(due))
+            followed = await (self._act(due) if due.acts is not None else self._submit(due))
             done += [followed] if followed is not None else []
         await self._house.drain()
         self._house.time.at(end)
@@ -93,9 +99,19 @@ class History:
             await self._house.tell()
             self._swept = end
         for due in done:
-            if due.number < len(due.acts):
-                at = self._pace.takes(due.acts[due.number].kind, due.at, self._chance(due))
-                self._plan(max(at, end), due.document, due.live, due.acts, due.number)
+            await self._go_on(due, end)
+
+    async def _go_on(self, due: Due, end: datetime) -> None:
+        """With the next act of the script, which is written once the window knows what it weighed."""
+        acts = due.acts if due.acts is not None else await self._foretold(due)
+        if due.number < len(acts):
+            at = self._pace.takes(acts[due.number].kind, due.at, self._chance(due))
+            self._plan(max(at, end), due.document, due.live, acts, due.number)
+
+    async def _foretold(self, due: Due) -> Sequence[Act]:
+        assert due.live is not None  # noqa: S101 - it was submitted
+        filed = replace(self._filed(due, due.live.id), known=await self._hands.known(due.live))
+        return course.run(begin(self._book, filed, due.document.script)).acts
 
     async def _submit(self, due: Due) -> Due | None:
         self.lived.documents += 1
@@ -105,11 +121,11 @@ class History:
             return None
         if due.document.script.duplicate:
             await self._hands.submit(due.document)
-        life = course.run(begin(self._book, self._filed(due, answer.document_id), due.document.script))
-        return Due(due.at, due.place, due.document, Live(due.document, answer.document_id), life.acts)
+        return Due(due.at, due.place, due.document, Live(due.document, answer.document_id))
 
     async def _act(self, due: Due) -> Due | None:
-        assert due.live is not None  # noqa: S101 - what has no live document is submitted
+        assert due.live is not None  # noqa: S101 - what has acts was submitted
+        assert due.acts is not None  # noqa: S101
         act = due.acts[due.number]
         try:
             await self._hands.act(due.live, due.number, act)
