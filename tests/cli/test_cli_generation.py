@@ -72,7 +72,9 @@ def test_what_has_no_fault_is_valid(book: Book, documents: list[Generated]) -> N
             assert {place for place, _ in found} <= {"/type"}, (document.number, found)
 
 
-@pytest.mark.parametrize(("fault", "code"), [("unknown_code", "UNKNOWN_CODE"), ("wrong_total", "lines_total")])
+@pytest.mark.parametrize(
+    ("fault", "code"), [("unknown_code", "UNKNOWN_CODE"), ("wrong_total", "lines_total"), ("check_digit", "FORMAT")]
+)
 def test_a_fault_is_found(book: Book, documents: list[Generated], fault: str, code: str) -> None:
     spoilt = [one for one in documents if one.fault == fault]
     assert spoilt

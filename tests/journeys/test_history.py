@@ -73,12 +73,6 @@ def _goes_on(system: System) -> None:
         assert asked(system, "intake", oldest) > 0
         with Portolan(system.base_url) as portolan:
             customs = system.demo.actor(kind="customs").credentials
-            queued = [
-                task
-                for code in ("customs", "bank")
-                for task in portolan.items("/v1/tasks", system.demo.actor(kind=code).credentials)
-            ]
-            assert queued
             shown = portolan.items("/v1/documents", customs)
             timeline = portolan.get(f"/v1/documents/{shown[-1]['id']}/timeline", customs)
             moments = [item["at"] for item in timeline["items"]]

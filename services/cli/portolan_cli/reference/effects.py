@@ -41,6 +41,7 @@ def notices(book: Book, life: Life, charged: Charges, agencies: Mapping[str, str
     for event, fields in [*life.events, *((CHARGED, {}) for _ in charged)]:
         owner = {"owner": life.filed.owner_id, "submitter": life.filed.submitter_id}
         parties = {**owner, "agency": agencies.get(str(fields.get("agency", "")), "")}
+        fields = {"type": life.filed.type, "document_type": life.filed.type, **fields}
         for rule in book.notification_rules:
             if rule["event"] == event and "in_app" in rule["channels"] and holds(rule.get("when"), fields):
                 told.update((one, str(rule["id"])) for one in {parties[name] for name in rule["recipients"]} if one)

@@ -9,6 +9,7 @@ from typing import Any
 from portolan_cli.reference.book import Book
 
 Fault = tuple[str, str]
+CONTAINER = "iso6346"
 KINDS: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -48,6 +49,18 @@ def _text(schema: Mapping[str, Any], value: str, place: str) -> Iterator[Fault]:
         yield place, "MAX_LENGTH"
     if "pattern" in schema and not re.search(schema["pattern"], value):
         yield place, "PATTERN"
+    if schema.get("format") == CONTAINER and not _is_container(value):
+        yield place, "FORMAT"
+
+
+def _is_container(value: str) -> bool:
+    """Letters count from ten, leaving out what eleven divides; each place weighs twice the one before."""
+    if not re.fullmatch(r"[A-Z]{3}[UJZ][0-9]{7}", value):
+        return False
+    counted = [number for number in range(10, 39) if number % 11]
+    worth = dict(zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", [*range(10), *counted], strict=True))
+    total = sum(worth[char] << place for place, char in enumerate(value[:10]))
+    return total % 11 % 10 == int(value[10])
 
 
 def _number(schema: Mapping[str, Any], value: float, place: str) -> Iterator[Fault]:
