@@ -58,9 +58,9 @@ def _is_container(value: str) -> bool:
     if not re.fullmatch(r"[A-Z]{3}[UJZ][0-9]{7}", value):
         return False
     counted = [number for number in range(10, 39) if number % 11]
-    worth = dict(zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", [*range(10), *counted], strict=True))
-    total = sum(worth[char] << place for place, char in enumerate(value[:10]))
-    return total % 11 % 10 == int(value[10])
+    worth: dict[str, int] = dict(zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", [*range(10), *counted], strict=True))
+    total: int = sum(worth[char] << place for place, char in enumerate(value[:10]))
+    return bool(total % 11 % 10 == int(value[10]))
 
 
 def _number(schema: Mapping[str, Any], value: float, place: str) -> Iterator[Fault]:
