@@ -83,6 +83,12 @@ def a_told_event(number: str) -> dict[str, Any]:
     }
 
 
+def a_visit(visit_id: str) -> routing_pb2.Visit:
+    slot: dict[str, Any] = {"place": "Quay 3", "starts_at": STAMP, "ends_at": STAMP, "proposed_at": STAMP}
+    party = routing_pb2.VisitParty(party="operator", confirmed_at=STAMP)
+    return routing_pb2.Visit(id=visit_id, number=1, state="PROPOSED", proposed_by="operator", parties=[party], **slot)
+
+
 def a_task(task_id: str) -> routing_pb2.Task:
     return routing_pb2.Task(
         id=task_id,

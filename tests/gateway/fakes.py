@@ -33,6 +33,7 @@ from tests.gateway.builders import (
     a_node,
     a_task,
     a_told_event,
+    a_visit,
     an_imputation,
     encoded,
 )
@@ -380,6 +381,30 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
     def forget(self) -> None:
         self.decisions: list[routing_pb2.DecideTaskRequest] = []
         self.inquiries: list[routing_pb2.RequestInformationRequest] = []
+        self.proposals: list[routing_pb2.ProposeVisitRequest] = []
+
+    async def ProposeVisit(self, request: Any, context: Any) -> Any:
+        self.proposals.append(request)
+        return routing_pb2.ProposeVisitResponse(visit=a_visit("v-1"))
+
+    async def ListVisits(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ListVisitsResponse(visits=[a_visit("v-1")])
+
+    async def ConfirmVisit(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ConfirmVisitResponse(visit=a_visit(request.id))
+
+    async def DeclineVisit(self, request: Any, context: Any) -> Any:
+        return routing_pb2.DeclineVisitResponse(visit=a_visit(request.id))
+
+    async def ReportNoShow(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ReportNoShowResponse(visit=a_visit(request.id))
+
+    async def RecordVisit(self, request: Any, context: Any) -> Any:
+        return routing_pb2.RecordVisitResponse(visit=a_visit(request.id))
+
+    async def ListNoShows(self, request: Any, context: Any) -> Any:
+        absence = routing_pb2.NoShow(id="n-1", party="operator", told_at=STAMP, starts_at=STAMP, ends_at=STAMP)
+        return routing_pb2.ListNoShowsResponse(no_shows=[absence])
 
     async def PlanRoutes(self, request: Any, context: Any) -> Any:
         route = routing_pb2.Route(agency="X", document="paper", mode="documentary", sla_seconds=60, rule="R1")

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from intake.actions import reading, withdrawing
+from intake.domain.relations import Link
 from intake.events import GROUP, HEARD, handlers
+from intake.store import relations
+from intake.store.relations import Related
 from kit import clock, ids, wire
 from kit.consumer import Consumer
 from kit.errors import Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Refused
@@ -245,3 +248,61 @@ async def test_a_receipt_can_be_read_by_who_sees_the_document(window: Window) ->
     with pytest.raises(NotFound):
         await reading.receipt(window.db, an_officer("BANK-9"), title)
     assert json.loads(await reading.receipt(window.db, the_importer(), title))["receipt"]["document_id"] == title
+
+
+def found(document_id: str, result: str = "conform") -> Message:
+    return routing.ControlResult(
+        document_id=document_id, step="document_review", agency="AG", result=result, found_at=NOW
+    )
+
+
+def proposed(document_id: str, event: str) -> Message:
+    slot: dict[str, Any] = {"place": "Quay 3", "starts_at": DUE, "ends_at": DUE}
+    return routing.VisitProposed(
+        document_id=document_id,
+        visit_id="v1",
+        party="operator",
+        proposed_by="p",
+        proposed_at=NOW,
+        document_event=event,
+        **slot,
+    )
+
+
+async def test_a_visit_and_its_end_are_on_the_timeline_once(window: Window) -> None:
+    title = await window.title("REGISTERED")
+    confirmed = routing.VisitConfirmed(
+        document_id=title, visit_id="v1", party="AG", confirmed_by="o", confirmed_at=NOW, is_agreed=True
+    )
+    declined = routing.VisitDeclined(
+        document_id=title, visit_id="v1", party="AG", declined_by="o", reason="rain", declined_at=NOW
+    )
+    missed = routing.VisitMissed(document_id=title, visit_id="v1", party="operator", told_by="AG", told_at=NOW)
+    await tell(window, proposed(title, "send_to_bank"), confirmed, declined, missed, times=2)
+    items = (await window.timeline(title))["items"]
+    told = [(item["kind"], item["detail"].get("party")) for item in items if item["kind"].startswith("visit_")]
+    assert told == [
+        ("visit_proposed", "operator"),
+        ("visit_confirmed", "AG"),
+        ("visit_declined", "AG"),
+        ("visit_missed", "operator"),
+    ]
+    assert [item["event"] for item in items if item["kind"] == "state"][-1] == "send_to_bank"
+
+
+async def test_a_result_is_told_to_the_documents_it_refers_to(window: Window) -> None:
+    """What the goods were found to be stands on their title's timeline too, with the control it comes from."""
+    title, control = await window.title("REGISTERED"), await window.title("REGISTERED")
+    async with window.db.transaction() as tx:
+        link = Related(control, 1, [Link("title_reference", title)], [])
+        await relations.add(tx, [link])
+    await tell(window, found(control), times=2)
+    for document_id, source in ((control, None), (title, control)):
+        items = (await window.timeline(document_id))["items"]
+        results = [item["detail"] for item in items if item["kind"] == "control_result"]
+        assert [one["result"] for one in results] == ["conform"]
+        assert [one.get("document_id") for one in results] == [source]
+
+
+async def test_a_result_about_nothing_of_ours_is_passed_over(window: Window) -> None:
+    await tell(window, found("not-an-id"), found(ids.new_id()))

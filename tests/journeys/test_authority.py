@@ -13,10 +13,12 @@ import httpx
 import pytest
 from portolan_cli.client import Portolan, Problem
 from portolan_cli.demo_file import Actor, Demo
+from portolan_cli.golden.visits import slot
 
 from tests.journeys.bodies import new_key, submission, submitted
 from tests.journeys.conftest import System
 from tests.journeys.titles import accepted, eventually_task, imputation
+from tests.journeys.visits import a_visit
 
 MANDATE_BITES_S_MAX = 5.0
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -50,6 +52,7 @@ VERDICTS: Mapping[str, str] = {
     "search_documents": OWN,
     "get_graph": HIDDEN,
     **dict.fromkeys(("list_notifications", "list_organisations", "list_drafts"), OWN),
+    "list_no_shows": OWN,
     **dict.fromkeys(
         (
             *(
@@ -66,6 +69,7 @@ VERDICTS: Mapping[str, str] = {
             *("get_draft", "replace_draft", "change_draft", "delete_draft", "submit_draft", "copy_draft"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             *("request_information", "provide_information"),
+            *("propose_visit", "list_visits", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
             "get_organisation",
             *("get_webhook_endpoint", "disable_webhook_endpoint", "enable_webhook_endpoint", "rotate_webhook_secret"),
             *("replay_webhooks", "send_test_webhook", "list_webhook_deliveries"),
@@ -156,6 +160,7 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         "document_id": waiting["id"],
         "imputation_id": imputed["id"],
         "task_id": task["id"],
+        "visit_id": a_visit(portolan, demo, broker)["id"],
         "organisation_id": owner,
         "mandate_id": mandates[0]["id"],
         "client_id": clients[0]["id"],
@@ -213,6 +218,10 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "cancel_imputation": {},
         "store_attachment": {"a": "stranger's file"},
         "decide_task": {"outcome": "accept"},
+        "propose_visit": {"place": "Quai 3", **slot(1)},
+        "decline_visit": {"reason": "not mine"},
+        "report_no_show": {"party": "operator"},
+        "record_visit": {"findings": "not mine"},
         "request_information": {"questions": ["Why?"], "reason": "not mine"},
         "provide_information": {"answers": [{"question": 1, "answer": "not mine"}]},
         "register_organisation": {
@@ -311,7 +320,7 @@ def test_another_organisation_sees_and_does_nothing(
             assert answer.json()["code"] in ("FORBIDDEN", "MANDATE_REQUIRED", "NOT_FOUND"), (one, answer.text)
         else:
             assert answer.status_code == (201 if verdict == NEW else 200), (one, answer.text)
-            for private in ("document_id", "draft_id", "task_id", "notification_id", "endpoint_id"):
+            for private in ("document_id", "draft_id", "task_id", "visit_id", "notification_id", "endpoint_id"):
                 assert world.ids[private] not in answer.text, one
 
 

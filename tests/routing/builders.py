@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from kit.database import Database
+from kit.errors import Forbidden
 from kit.wire import timestamp
 from packs.model import Pack
 from portolan.intake.v1 import events_pb2 as intake
@@ -277,6 +278,22 @@ def provided(document_id: str, information_id: str, *answers: str) -> intake.Inf
         answers=answers or ("Because.",),
         provided_at=timestamp(MONDAY),
     )
+
+
+class Everybody:
+    """Agents hold every mandate, until they are told otherwise."""
+
+    def __init__(self) -> None:
+        self.asked: list[actions.Mandate] = []
+        self.revoked = False
+
+    async def must_hold(self, mandate: actions.Mandate) -> None:
+        self.asked.append(mandate)
+        if self.revoked:
+            raise Forbidden("MANDATE_REQUIRED")
+
+
+EVERYBODY = Everybody()
 
 
 async def seeded(database: Database, pack: Pack | None = None) -> Rulebooks:

@@ -30,7 +30,18 @@ from routing import actions
 from routing.api import AUTHORITY, DESCRIPTOR, RoutingService
 from routing.store import Rulebooks
 
-from tests.routing.builders import FORM, MONDAY, a_pack, hear, seeded, some_facts, submitted, withdrawn, words
+from tests.routing.builders import (
+    EVERYBODY,
+    FORM,
+    MONDAY,
+    a_pack,
+    hear,
+    seeded,
+    some_facts,
+    submitted,
+    withdrawn,
+    words,
+)
 from tests.routing.told import rows, told
 
 pytestmark = pytest.mark.service("routing")
@@ -51,7 +62,7 @@ class Desk:
 
     def __init__(self, database: Database, books: Rulebooks) -> None:
         self.database, self.books = database, books
-        self.service = RoutingService(database, books)
+        self.service = RoutingService(database, books, EVERYBODY)
 
     async def hear(self, *messages: Any) -> None:
         await hear(self.database, self.books, *messages)

@@ -17,7 +17,7 @@ from routing.actions import asking
 from routing.api import RoutingService
 from routing.store import Rulebooks
 
-from tests.routing.builders import MONDAY, hear, provided, seeded, submitted, withdrawn
+from tests.routing.builders import EVERYBODY, MONDAY, hear, provided, seeded, submitted, withdrawn
 from tests.routing.told import rows, told
 
 pytestmark = pytest.mark.service("routing")
@@ -34,7 +34,7 @@ TERM = timedelta(days=2)
 class Desk:
     def __init__(self, database: Database, books: Rulebooks) -> None:
         self.database, self.books = database, books
-        self.service = RoutingService(database, books)
+        self.service = RoutingService(database, books, EVERYBODY)
 
     async def open(self, document_id: str = "doc-1", **other: Any) -> str:
         """Answers its first task."""

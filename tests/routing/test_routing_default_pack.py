@@ -17,6 +17,8 @@ from tests.routing.builders import MONDAY, Walk
 PACK = packs.read(packs.default_pack_path())
 BOOK = Rulebook.of(PACK)
 PERSONS = ("anna", "bilal")
+# Those somebody here decides about; what another system decides is only mirrored.
+PROCEDURES = [type for type in PACK.document_types.values() if type.steps]
 
 
 def facts_of(type: DocumentType) -> dict[str, Any]:
@@ -44,16 +46,18 @@ def complete(walk: Walk) -> None:
         if task is None:
             return
         step = walk.procedure.step(task.step)
-        outcome = next(key for key, outcome in step.outcomes.items() if outcome.then == "next")
+        outcome = next(key for key, outcome in step.outcomes.items() if outcome.then in {"next", "finish"})
         for person in PERSONS[: task.signatures_required]:
             walk.decide(task.agency, outcome, person)
 
 
-@pytest.mark.parametrize("type", PACK.document_types.values(), ids=lambda type: type.key)
+@pytest.mark.parametrize("type", PROCEDURES, ids=lambda type: type.key)
 def test_every_procedure_completes_along_its_own_transitions(type: DocumentType) -> None:
     walk = opened(type)
     complete(walk)
-    assert (walk.case.state, walk.case.outcome) == (CaseState.CLOSED, "completed")
+    finished = {key for step in type.steps for key, outcome in step.outcomes.items() if outcome.then == "finish"}
+    assert walk.case.state is CaseState.CLOSED
+    assert walk.case.outcome in (finished or {"completed"})
     state = type.initial_state
     for fact in walk.said:
         if isinstance(fact, TaskOpened | TaskDecided) and fact.document_event:
@@ -84,7 +88,7 @@ def test_an_amendment_nobody_answers_is_decided_by_silence(type: DocumentType, k
     assert walk.case.state is CaseState.CLOSED
 
 
-@pytest.mark.parametrize("type", PACK.document_types.values(), ids=lambda type: type.key)
+@pytest.mark.parametrize("type", PROCEDURES, ids=lambda type: type.key)
 def test_every_step_can_be_planned(type: DocumentType) -> None:
     procedure = opened(type).procedure
     assert procedure.routes()

@@ -22,6 +22,7 @@ from routing.store import Rulebooks, case_of_document
 from tests.routing.builders import (
     BANK,
     CONTROL,
+    EVERYBODY,
     MONDAY,
     RULES,
     a_pack,
@@ -199,7 +200,9 @@ async def asked(
     database: Database, books: Rulebooks, who: Principal, document_id: str = "d-1"
 ) -> pb.GetRoutingResponse:
     set_caller(who)
-    return await RoutingService(database, books).GetRouting(pb.GetRoutingRequest(document_id=document_id), None)
+    return await RoutingService(database, books, EVERYBODY).GetRouting(
+        pb.GetRoutingRequest(document_id=document_id), None
+    )
 
 
 @pytest.mark.parametrize(

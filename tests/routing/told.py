@@ -21,6 +21,11 @@ DECODER = Decoder(
         events_pb2.InformationRequested,
         events_pb2.InformationLapsed,
         events_pb2.TaskResumed,
+        events_pb2.VisitProposed,
+        events_pb2.VisitConfirmed,
+        events_pb2.VisitDeclined,
+        events_pb2.VisitMissed,
+        events_pb2.ControlResult,
     ]
 )
 

@@ -40,6 +40,7 @@ DOCUMENT = (
 )
 DRAFT = "drafts that the caller's organisation owns or has written; NOT_FOUND for others"
 TASK = "tasks of the caller's own agency; NOT_FOUND for others"
+VISIT = "the owner, the submitter under mandate, agencies with a part in the case; NOT_FOUND for others"
 PREFERENCES = "the caller's own; a client's are those of who answers for it"
 WEBHOOKS = "endpoints of the caller's own organisation; NOT_FOUND for others"
 OWN_ORGANISATION = "the caller's own organisation, any for operator_admin; refused for others"
@@ -97,6 +98,15 @@ AUTHORITY: Mapping[str, Authority] = {
     "release_task": Authority(OFFICERS, TASK),
     "decide_task": Authority(OFFICERS, TASK),
     "request_information": Authority(OFFICERS, TASK),
+    "propose_visit": Authority(FILERS | OFFICERS, VISIT),
+    "list_visits": Authority(SIGNED_IN, VISIT + "; the operator of the window looks"),
+    "confirm_visit": Authority(FILERS | OFFICERS, VISIT),
+    "decline_visit": Authority(FILERS | OFFICERS, VISIT),
+    "report_no_show": Authority(FILERS | OFFICERS, VISIT),
+    "record_visit": Authority(OFFICERS, VISIT),
+    "list_no_shows": Authority(
+        SIGNED_IN, "an agency's own absences and those it told of; an operator's, those of its documents"
+    ),
     "list_charges": Authority(SIGNED_IN, "charges the caller's organisation pays; all of them for finance"),
     "get_current_statement": Authority(SIGNED_IN, "the account of the caller's organisation"),
     "check_ledger": Authority(frozenset({"finance_officer", "operator_admin"}), "totals of the whole ledger"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from portolan.billing.v1 import events_pb2 as billing
 from portolan.routing.v1 import events_pb2 as routing
 from portolan.type.v1 import type_pb2
 
-from intake.actions.hearing import Happening, hear
+from intake.actions.hearing import Happening, hear, tell_referred
 from intake.actions.informing import Asked, Lapsed, asked, lapsed
 from intake.domain.documents import SYSTEM, Item
 from intake.domain.information import Request, asked_detail
@@ -136,6 +137,43 @@ def information_lapsed(event: routing.InformationLapsed) -> Lapsed:
     return Lapsed(event.document_id, event.information_request_id, item, event.document_event)
 
 
+def visit_proposed(event: routing.VisitProposed) -> Happening:
+    slot = {"from": wire.rfc3339(wire.moment(event.starts_at)), "to": wire.rfc3339(wire.moment(event.ends_at))}
+    detail = {"visit_id": event.visit_id, "party": event.party, "place": event.place, **slot}
+    item = Item("visit_proposed", wire.moment(event.proposed_at), event.proposed_by, detail=detail)
+    return Happening(event.document_id, replace(item, step=event.step), event.document_event)
+
+
+def visit_confirmed(event: routing.VisitConfirmed) -> Happening:
+    detail = {"visit_id": event.visit_id, "party": event.party, "is_agreed": event.is_agreed}
+    item = Item("visit_confirmed", wire.moment(event.confirmed_at), event.confirmed_by, detail=detail)
+    return Happening(event.document_id, replace(item, step=event.step), event.document_event)
+
+
+def visit_declined(event: routing.VisitDeclined) -> Happening:
+    detail = {"visit_id": event.visit_id, "party": event.party, "reason": event.reason}
+    item = Item("visit_declined", wire.moment(event.declined_at), event.declined_by, detail=detail)
+    return Happening(event.document_id, replace(item, step=event.step), event.document_event)
+
+
+def visit_missed(event: routing.VisitMissed) -> Happening:
+    detail = {"visit_id": event.visit_id, "party": event.party, "told_by": event.told_by}
+    item = Item("visit_missed", wire.moment(event.told_at), detail=detail)
+    return Happening(event.document_id, replace(item, step=event.step), event.document_event)
+
+
+def control_result(event: routing.ControlResult) -> Happening:
+    item = Item(
+        kind="control_result",
+        at=wire.moment(event.found_at),
+        agency=event.agency,
+        step=event.step,
+        reason_code=event.reason_code,
+        detail={"result": event.result},
+    )
+    return Happening(event.document_id, item)
+
+
 def charge_recorded(event: billing.ChargeRecorded) -> Happening:
     amount = {"amount_minor": event.amount.amount_minor, "currency": event.amount.currency}
     detail = {"charge_id": event.charge_id, "tariff": event.tariff, "amount": amount}
@@ -179,6 +217,10 @@ HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.DeadlineMissed: deadline_missed,
     routing.DeadlineNear: deadline_near,
     routing.TaskResumed: task_resumed,
+    routing.VisitProposed: visit_proposed,
+    routing.VisitConfirmed: visit_confirmed,
+    routing.VisitDeclined: visit_declined,
+    routing.VisitMissed: visit_missed,
     billing.ChargeRecorded: charge_recorded,
 }
 
@@ -190,8 +232,18 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def lapse(tx: Tx, _: Event, said: routing.InformationLapsed) -> None:
         await lapsed(tx, rulebooks, information_lapsed(said))
 
+    async def found(tx: Tx, _: Event, said: routing.ControlResult) -> None:
+        happening = control_result(said)
+        await hear(tx, rulebooks, happening)
+        await tell_referred(tx, happening)
+
     told = {kind: _handler(rulebooks, translate) for kind, translate in HEARD.items()}
-    return {**told, routing.InformationRequested: requested, routing.InformationLapsed: lapse}
+    more: dict[type[Message], Handler] = {
+        routing.InformationRequested: requested,
+        routing.InformationLapsed: lapse,
+        routing.ControlResult: found,
+    }
+    return {**told, **more}
 
 
 def _handler(rulebooks: Rulebooks, translate: Callable[[Any], Happening]) -> Handler:

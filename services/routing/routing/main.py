@@ -9,9 +9,10 @@ import packs
 from kit.auth import TokenVerifier
 from kit.consumer import Consumer
 from kit.database import Database
-from kit.grpc import Server
+from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
-from kit.service import RemoteVerifier, migrate_job, relay_loop, subscription
+from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subscription
+from portolan.identity.v1 import identity_pb2_grpc
 from portolan.routing.v1 import routing_pb2_grpc
 
 from routing import actions, events
@@ -38,9 +39,15 @@ async def build(settings: Settings) -> Parts:
     )
 
 
-def server(settings: Settings, database: Database, rulebooks: Rulebooks, verifier: TokenVerifier) -> Server:
+def server(
+    settings: Settings,
+    database: Database,
+    rulebooks: Rulebooks,
+    verifier: TokenVerifier,
+    mandates: actions.Mandates,
+) -> Server:
     answering = Server(SERVICE, verifier, settings.grpc_host, settings.grpc_port)
-    service = RoutingService(database, rulebooks)
+    service = RoutingService(database, rulebooks, mandates)
     answering.add(
         DESCRIPTOR, AUTHORITY, lambda grpc: routing_pb2_grpc.add_RoutingServiceServicer_to_server(service, grpc)
     )
@@ -49,12 +56,15 @@ def server(settings: Settings, database: Database, rulebooks: Rulebooks, verifie
 
 def _api_loop(settings: Settings, database: Database, rulebooks: Rulebooks) -> Loop:
     async def loop(stop: asyncio.Event) -> None:
-        remote = RemoteVerifier(settings)
+        remote, identity = RemoteVerifier(settings), channel(settings.identity_target)
+        stub = identity_pb2_grpc.IdentityServiceStub(identity)
+        mandates = actions.IdentityMandates(stub, lambda: own_token(settings, SERVICE))
         try:
-            answering = server(settings, database, rulebooks, remote.verifier)
+            answering = server(settings, database, rulebooks, remote.verifier, mandates)
             await asyncio.gather(answering.run(stop), remote.watch(stop))
         finally:
             await remote.close()
+            await identity.close()
 
     return loop
 

@@ -20,6 +20,8 @@ HS_LIST = "hs"
 LINES_MAX = 12
 DESIGNATION_CHARACTERS_MAX = 350
 OPTIONAL_SHARE = 0.5
+# Of goods that are no title's, in minor units.
+VALUES = (100_000, 50_000_000)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Bodies:
         body: dict[str, Any] = copy.deepcopy(chance.among(kind.schema["examples"]))
         if kind.title:
             body |= self._title(kind, chance, day, exempt=exempt)
+        elif "value" in body:
+            body["value"] = {**body["value"], "amount_minor": chance.of("value").whole(*VALUES)}
         return self._known(kind, chance, body)
 
     def _known(self, kind: DocumentType, chance: Chance, body: dict[str, Any]) -> dict[str, Any]:

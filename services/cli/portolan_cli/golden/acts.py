@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portolan_cli.client import Credentials
-from portolan_cli.golden import body
+from portolan_cli.golden import body, visits
 from portolan_cli.golden.case import Step
 from portolan_cli.golden.stage import Document, Stage
 
@@ -130,7 +130,7 @@ def _change(stage: Stage, step: Step, verb: str, asked: Mapping[str, Any]) -> An
 
 
 def request(stage: Stage, step: Step) -> dict[str, Any]:
-    arguments = step.arguments
+    arguments = {**step.arguments, "changes": _named(stage, step.arguments.get("changes") or {})}
     asked: dict[str, Any] = {"type": arguments["type"], "body": body.build(stage.portolan, arguments)}
     if "on_behalf_of" in arguments:
         asked["on_behalf_of"] = stage.organisation_id(arguments["on_behalf_of"])
@@ -171,4 +171,9 @@ ACTS: Mapping[str, Act] = {
     "amend": amend,
     "withdraw": withdraw,
     "cancel": cancel,
+    "propose_visit": visits.propose,
+    "confirm_visit": visits.confirm,
+    "decline_visit": visits.decline,
+    "report_no_show": visits.report_no_show,
+    "record_visit": visits.record,
 }

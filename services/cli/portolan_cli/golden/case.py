@@ -14,6 +14,7 @@ from portolan_cli.pack_file import read
 VERBS = (
     *("submit", "simulate", "decide", "request_information", "provide_information"),
     *("impute", "cancel_imputation", "tell_declaration", "amend", "withdraw", "cancel"),
+    *("propose_visit", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
 )
 STEP_KEYS = frozenset({"as", "save", "expect", "expect_problem", *VERBS})
 CASE_KEYS = frozenset({"name", "title", "actors", "steps", "finally"})

@@ -26,6 +26,7 @@ from gateway.routes import (
     timeline_stream,
     titles,
     tracking,
+    visits,
     webhooks,
 )
 
@@ -47,6 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *declarations.OPERATIONS,
     *tasks.OPERATIONS,
     *information.OPERATIONS,
+    *visits.OPERATIONS,
     *billing.OPERATIONS,
     *notifications.OPERATIONS,
     *webhooks.OPERATIONS,

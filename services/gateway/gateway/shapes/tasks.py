@@ -65,6 +65,7 @@ class Task(msgspec.Struct, kw_only=True):
     outcome: str | None
     facts: JsonObject
     may_request_information: bool
+    visit_due: bool
     information: Information | None
     tacit: Silence | None
 
@@ -109,6 +110,7 @@ def task(given: routing_pb2.Task, language: str) -> Task:
         outcome=given.outcome or None,
         facts=_object(given.facts_json),
         may_request_information=given.may_request_information,
+        visit_due=given.visit_due,
         information=information(given.information) if given.HasField("information") else None,
         tacit=Silence(given.tacit_outcome, moment(given.tacit_at)) if given.tacit_outcome else None,
     )

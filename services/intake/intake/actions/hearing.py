@@ -17,7 +17,7 @@ from intake.domain.documents import SYSTEM, Document, Item, transition
 from intake.domain.rulebook import Rulebooks
 from intake.domain.titles import Entry, TitleLine
 from intake.domain.values import Quantity
-from intake.store import accesses, documents, ledgers, timelines
+from intake.store import accesses, documents, ledgers, relations, timelines
 from intake.store.timelines import Task
 
 OFFICERS_ACTIONS = {"task_signed": "sign_task", "task_decided": "decide_task"}
@@ -42,6 +42,17 @@ async def hear(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
     if is_id(happening.document_id) and await _told(tx, rulebooks, happening):
         await _tasks(tx, happening)
         await _accesses(tx, happening)
+
+
+async def tell_referred(tx: Tx, happening: Happening) -> None:
+    """What was found out about goods stands on the timelines of the documents they were declared under, too."""
+    document = await documents.lock(tx, happening.document_id) if is_id(happening.document_id) else None
+    if document is None:
+        return
+    source = {"document_id": document.id, "reference": document.reference}
+    item = replace(happening.item, detail={**(happening.item.detail or {}), **source})
+    for target in sorted(await relations.targets_of(tx, document.id, document.version), key=lambda one: one.id):
+        await documents.note(tx, target.id, [item])
 
 
 async def _told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:

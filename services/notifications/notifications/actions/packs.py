@@ -35,6 +35,8 @@ HEARD: Mapping[str, type[Message]] = {
         *(routing.CaseOpened, routing.TaskOpened, routing.TaskSigned, routing.TaskDecided, routing.CaseClosed),
         *(routing.DeadlineNear, routing.DeadlineMissed, routing.InformationRequested, routing.InformationLapsed),
         intake.InformationProvided,
+        *(routing.VisitProposed, routing.VisitConfirmed, routing.VisitDeclined, routing.VisitMissed),
+        routing.ControlResult,
         *(billing.ChargeRecorded, own.WebhookEndpointDisabled),
         *(identity.PersonInvited, identity.ClientAwaitsConfirmation),
     )

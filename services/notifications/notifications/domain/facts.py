@@ -70,6 +70,14 @@ class Target:
         return bool(self.organisation_id or self.agency or self.role)
 
 
+def targets(role: str, said: Said, document: Document | None) -> list[Target]:
+    """Everybody whom the event names in that role: a visit concerns several agencies."""
+    several = said.fields.get("agencies") if role == "agency" else None
+    if several:
+        return [Target(agency=str(code)) for code in several]
+    return [one for one in (target(role, said, document),) if one]
+
+
 def target(role: str, said: Said, document: Document | None) -> Target:
     """False when the event names nobody in that role."""
     if role == "operator":

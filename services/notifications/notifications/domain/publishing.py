@@ -53,6 +53,15 @@ PUBLISHED: Mapping[str, Published] = {
     "portolan.routing.v1.InformationLapsed": Published(
         "information.lapsed", "lapsed_at", ("task_id", "agency", "information_request_id", "due_at")
     ),
+    "portolan.routing.v1.VisitProposed": Published(
+        "visit.proposed", "proposed_at", ("visit_id", "party", "place", "starts_at", "ends_at")
+    ),
+    "portolan.routing.v1.VisitConfirmed": Published(
+        "visit.confirmed", "confirmed_at", ("visit_id", "party", "is_agreed", "place", "starts_at", "ends_at")
+    ),
+    "portolan.routing.v1.VisitDeclined": Published("visit.declined", "declined_at", ("visit_id", "party", "reason")),
+    "portolan.routing.v1.VisitMissed": Published("visit.missed", "told_at", ("visit_id", "party", "told_by")),
+    "portolan.routing.v1.ControlResult": Published("control.result", "found_at", ("agency", "result", "reason_code")),
     "portolan.intake.v1.InformationProvided": Published(
         "information.provided", "provided_at", ("task_id", "agency", "information_request_id")
     ),

@@ -15,7 +15,7 @@ from packs.model import NotificationRule, Pack
 
 from notifications.domain import wording
 from notifications.domain.deliveries import EMAIL, PENDING, SENT, Delivery, Recipient
-from notifications.domain.facts import PERSON, Document, Said, Target, target
+from notifications.domain.facts import PERSON, Document, Said, Target, targets
 from notifications.domain.preferences import INDIFFERENT, Preferences
 
 Directory = Callable[[Target], Sequence[Recipient]]
@@ -53,8 +53,8 @@ class Rulebook:
 
     def targets(self, said: Said, document: Document | None, today: date) -> set[Target]:
         rules = self.matching(said, document, today)
-        found = {target(role, said, document) for rule in rules for role in rule.recipients if role != PERSON}
-        return {one for one in found if one}
+        roles = {role for rule in rules for role in rule.recipients if role != PERSON}
+        return {one for role in roles for one in targets(role, said, document)}
 
     def deliveries(
         self, said: Said, document: Document | None, directory: Directory, wishes: Wishes, now: datetime
@@ -78,8 +78,8 @@ def _recipients(
     rule: NotificationRule, said: Said, document: Document | None, directory: Directory
 ) -> Sequence[Recipient]:
     """Everybody once, though owner and submitter may be the same."""
-    targets = [target(role, said, document) for role in rule.recipients if role != PERSON]
-    found = {recipient.id: recipient for one in targets if one for recipient in directory(one)}
+    meant = [one for role in rule.recipients if role != PERSON for one in targets(role, said, document)]
+    found = {recipient.id: recipient for one in meant for recipient in directory(one)}
     named = [_person(said)] if PERSON in rule.recipients else []
     return [*found.values(), *named]
 

@@ -157,6 +157,10 @@ _WAYS: Mapping[str, tuple[str, Any]] = {
     "labels": ("rung_label", _Writer.own_words),
     "basis": ("basis", _Writer.own_words),
     "url": ("url", _Writer.as_it_is),
+    "starts_at": ("starts_at", _Writer.moment),
+    "ends_at": ("ends_at", _Writer.moment),
+    "place": ("place", _Writer.as_it_is),
+    "reason": ("reason", _Writer.as_it_is),
 }
 
 

@@ -30,6 +30,10 @@ VARIABLES = frozenset(
         "client",
         "rung_label",
         "basis",
+        "starts_at",
+        "ends_at",
+        "place",
+        "reason",
     }
 )
 # What a letter that gathers others may say of them.

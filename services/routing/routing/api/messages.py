@@ -161,6 +161,7 @@ def task(case: Case, task: Task, procedure: Procedure, officer: Officer) -> pb.T
         may_request_information=officer.may_ask(case, task, procedure),
         information=None if task.information is None else _information(task.information),
         tacit_at=timestamp(task.tacit_at),
+        visit_due=task.is_undecided and _may_waive(step) and task.rule in procedure.visits,
         tacit_outcome=task.tacit_outcome,
     )
 
@@ -240,6 +241,10 @@ def _information(given: Information) -> pb.Information:
         due_at=timestamp(given.due_at),
         closed_at=timestamp(given.closed_at),
     )
+
+
+def _may_waive(step: Step) -> bool:
+    return any(outcome.waives_visit for outcome in step.outcomes.values())
 
 
 def _etag(task: Task) -> str:

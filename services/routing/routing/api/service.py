@@ -13,8 +13,9 @@ from portolan.routing.v1 import routing_pb2_grpc
 
 from routing import actions, store
 from routing.domain import OFFICERS, Case, Officer
+from routing.domain.officers import FILER
 
-from . import explaining, messages
+from . import explaining, messages, visits
 
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["RoutingService"]
 AUTHORITY = {
@@ -26,13 +27,21 @@ AUTHORITY = {
     "ReleaseTask": OFFICERS,
     "DecideTask": OFFICERS,
     "RequestInformation": OFFICERS,
+    "ProposeVisit": OFFICERS | {FILER},
+    "ListVisits": SIGNED_IN,
+    "ConfirmVisit": OFFICERS | {FILER},
+    "DeclineVisit": OFFICERS | {FILER},
+    "ReportNoShow": OFFICERS | {FILER},
+    "RecordVisit": OFFICERS,
+    "ListNoShows": SIGNED_IN,
 }
 
 
 class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
-    def __init__(self, database: Database, rulebooks: store.Rulebooks) -> None:
+    def __init__(self, database: Database, rulebooks: store.Rulebooks, mandates: actions.Mandates) -> None:
         self._database = database
         self._rulebooks = rulebooks
+        self._mandates = mandates
 
     async def PlanRoutes(self, request: pb.PlanRoutesRequest, context: Any) -> pb.PlanRoutesResponse:
         document_type, facts = messages.key(request.document_type), messages.facts(request.facts_json)
@@ -88,6 +97,59 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         inquiry = messages.inquiry(request, officer)
         case = await actions.request_information(self._database, self._rulebooks, officer, task_id, inquiry)
         return pb.RequestInformationResponse(task=await self._task(officer, case, task_id))
+
+    async def ProposeVisit(self, request: pb.ProposeVisitRequest, context: Any) -> pb.ProposeVisitResponse:
+        officer, document_id = messages.officer(caller()), messages.key(request.document_id)
+        slot, request_id = visits.slot(request), visits.request_id(request)
+        await self._may_speak(officer, document_id=document_id)
+        said = await actions.propose_visit(self._database, self._rulebooks, officer, document_id, slot, request_id)
+        return pb.ProposeVisitResponse(visit=visits.visit(said.case, said.visit))
+
+    async def ListVisits(self, request: pb.ListVisitsRequest, context: Any) -> pb.ListVisitsResponse:
+        officer, document_id = messages.officer(caller()), messages.key(request.document_id)
+        case, found = await actions.list_visits(self._database, officer, document_id)
+        return pb.ListVisitsResponse(visits=[visits.visit(case, one) for one in found])
+
+    async def ConfirmVisit(self, request: pb.ConfirmVisitRequest, context: Any) -> pb.ConfirmVisitResponse:
+        officer, visit_id = messages.officer(caller()), messages.key(request.id)
+        await self._may_speak(officer, visit_id=visit_id)
+        said = await actions.confirm_visit(self._database, self._rulebooks, officer, visit_id)
+        return pb.ConfirmVisitResponse(visit=visits.visit(said.case, said.visit))
+
+    async def DeclineVisit(self, request: pb.DeclineVisitRequest, context: Any) -> pb.DeclineVisitResponse:
+        officer, visit_id = messages.officer(caller()), messages.key(request.id)
+        reason = visits.reason(request)
+        await self._may_speak(officer, visit_id=visit_id)
+        said = await actions.decline_visit(self._database, self._rulebooks, officer, visit_id, reason)
+        return pb.DeclineVisitResponse(visit=visits.visit(said.case, said.visit))
+
+    async def ReportNoShow(self, request: pb.ReportNoShowRequest, context: Any) -> pb.ReportNoShowResponse:
+        officer, visit_id = messages.officer(caller()), messages.key(request.id)
+        party = visits.party(request)
+        await self._may_speak(officer, visit_id=visit_id)
+        said = await actions.report_no_show(self._database, self._rulebooks, officer, visit_id, party)
+        return pb.ReportNoShowResponse(visit=visits.visit(said.case, said.visit))
+
+    async def RecordVisit(self, request: pb.RecordVisitRequest, context: Any) -> pb.RecordVisitResponse:
+        officer, visit_id = messages.officer(caller()), messages.key(request.id)
+        findings = visits.findings(request)
+        said = await actions.record_visit(self._database, self._rulebooks, officer, visit_id, findings)
+        return pb.RecordVisitResponse(visit=visits.visit(said.case, said.visit))
+
+    async def ListNoShows(self, request: pb.ListNoShowsRequest, context: Any) -> pb.ListNoShowsResponse:
+        officer, limit, after = messages.officer(caller()), pages.limit(request.limit), visits.after(request)
+        found = await actions.list_no_shows(self._database, officer, after, limit + 1)
+        is_last = len(found) <= limit
+        return pb.ListNoShowsResponse(
+            no_shows=[visits.no_show(one) for one in found[:limit]],
+            next_cursor="" if is_last else visits.cursor(found[limit - 1]),
+        )
+
+    async def _may_speak(self, officer: Officer, document_id: str = "", visit_id: str = "") -> None:
+        """An agent speaks under a mandate in force: identity is asked, before anything is locked."""
+        asked = await actions.mandate_needed(self._database, officer, document_id, visit_id)
+        if asked is not None:
+            await self._mandates.must_hold(asked)
 
     async def _task(self, officer: Officer, case: Case, task_id: str) -> pb.Task:
         rulebook = await self._rulebooks.of(case.document.pack_version)

@@ -1,6 +1,7 @@
 """Cases, tasks, signatures, timers: values, and the rules by which one becomes the next."""
 
 from .amendments import Amendment, Proposal
+from .appointments import Agenda, VisitProposal
 from .asking import lapse, may_ask, provide_information, request_information
 from .cases import (
     CANCELLED,
@@ -22,11 +23,16 @@ from .facts import (
     Fact,
     InformationLapsed,
     InformationRequested,
+    ResultFound,
     RungClimbed,
     TaskDecided,
     TaskOpened,
     TaskResumed,
     TaskSigned,
+    VisitConfirmed,
+    VisitDeclined,
+    VisitMissed,
+    VisitProposed,
 )
 from .information import Information, InformationState, Inquiry
 from .officers import OFFICERS, Officer
@@ -34,18 +40,23 @@ from .procedure import Assignment, Procedure, Route, Rulebook
 from .silence import fall_silent
 from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
+from .visits import LIVE_VISITS, OPERATOR, Attendant, NoShow, Party, Slot, Visit, VisitState
 
 __all__ = [
     "CANCELLED",
     "LADDER_DEFAULT",
     "LIVE",
+    "LIVE_VISITS",
     "OFFICERS",
+    "OPERATOR",
     "SILENCE",
     "SYSTEM",
     "UNDECIDED",
     "WITHDRAWN",
+    "Agenda",
     "Amendment",
     "Assignment",
+    "Attendant",
     "Calendars",
     "Case",
     "CaseClosed",
@@ -60,15 +71,19 @@ __all__ = [
     "Inquiry",
     "Judged",
     "Missed",
+    "NoShow",
     "Officer",
+    "Party",
     "Procedure",
     "Proposal",
     "Quantity",
+    "ResultFound",
     "Route",
     "Rulebook",
     "Rung",
     "RungClimbed",
     "Signature",
+    "Slot",
     "Submission",
     "Task",
     "TaskDecided",
@@ -78,6 +93,13 @@ __all__ = [
     "TaskState",
     "Timer",
     "TimerState",
+    "Visit",
+    "VisitConfirmed",
+    "VisitDeclined",
+    "VisitMissed",
+    "VisitProposal",
+    "VisitProposed",
+    "VisitState",
     "amend",
     "decide",
     "end",

@@ -15,7 +15,7 @@ from packs.model import Outcome, Step
 from .amendments import Amendment, Proposal, verdict
 from .branching import Said, must_lead_on, spoken, verdict_of
 from .explanations import Judged, explained
-from .facts import CaseClosed, CaseOpened, Fact, TaskDecided, TaskOpened, TaskSigned
+from .facts import CaseClosed, CaseOpened, Fact, ResultFound, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
 from .tasks import SYSTEM, Decision, Signature, Task, check, check_visit
 from .timers import Timer, start_timer
@@ -258,7 +258,8 @@ def conclude(
         return case, [TaskDecided(task, "", is_non_conforming=is_finding)]
     said = spoken(procedure.step(task.step), case.tasks) or (task.outcome, outcome)
     case, facts, outcome = _follow(case, said, procedure, now, new_id)
-    return case, [TaskDecided(task, _event(case, outcome), is_non_conforming=is_finding), *facts]
+    found: list[Fact] = [ResultFound(task, outcome.result, now)] if outcome.result else []
+    return case, [TaskDecided(task, _event(case, outcome), is_non_conforming=is_finding), *found, *facts]
 
 
 def _follow(

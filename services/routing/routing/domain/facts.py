@@ -9,6 +9,7 @@ from packs.model import Escalation, Labels
 
 from .information import Information
 from .tasks import Signature, Task
+from .visits import Attendant, NoShow, Visit
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,46 @@ class TaskResumed:
     document_due_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class ResultFound:
+    """What the step that `task` ended found out about the goods."""
+
+    task: Task
+    result: str
+    found_at: datetime
+
+
+@dataclass(frozen=True)
+class VisitProposed:
+    visit: Visit
+    document_event: str
+
+
+@dataclass(frozen=True)
+class VisitConfirmed:
+    """`document_event` comes with the last party's word."""
+
+    visit: Visit
+    by: Attendant
+    confirmed_at: datetime
+    document_event: str
+
+
+@dataclass(frozen=True)
+class VisitDeclined:
+    visit: Visit
+    by: Attendant
+    declined_at: datetime
+    document_event: str
+
+
+@dataclass(frozen=True)
+class VisitMissed:
+    visit: Visit
+    no_show: NoShow
+    document_event: str
+
+
 Fact = (
     CaseOpened
     | TaskOpened
@@ -91,4 +132,9 @@ Fact = (
     | InformationRequested
     | InformationLapsed
     | TaskResumed
+    | ResultFound
+    | VisitProposed
+    | VisitConfirmed
+    | VisitDeclined
+    | VisitMissed
 )

@@ -11,6 +11,10 @@ from .asking import may_ask
 from .cases import Case
 from .procedure import Procedure
 from .tasks import Task, choices
+from .visits import OPERATOR, Attendant
+
+# The role in which somebody acts for the organisation that files.
+FILER = "declarant"
 
 CUSTOMS = "customs_officer"
 OFFICERS = frozenset({"agency_officer", "bank_officer", CUSTOMS})
@@ -49,6 +53,24 @@ class Officer:
             raise Forbidden(
                 "FORBIDDEN", f"this needs the role {task.role} at {task.agency}, and no part in the document"
             )
+
+    def attends(self, case: Case) -> Attendant:
+        """The party this person speaks for at a visit: the operator, or an agency that has a part in the case."""
+        parties = {case.document.owner_organisation_id, case.document.submitter_organisation_id}
+        if self.organisation_id in parties and FILER in self.roles:
+            return Attendant(self.person, OPERATOR)
+        if self.organisation_id not in parties and any(self._serves(task) for task in case.tasks):
+            return Attendant(self.person, self.agency)
+        raise NotFound("NOT_FOUND")
+
+    def must_see_visits(self, case: Case) -> None:
+        parties = {case.document.owner_organisation_id, case.document.submitter_organisation_id}
+        is_agency = any(self.may_see(task.agency) for task in case.tasks)
+        if not (self.sees_all or is_agency or self.organisation_id in parties):
+            raise NotFound("NOT_FOUND")
+
+    def _serves(self, task: Task) -> bool:
+        return bool(self.agency) and self.agency == task.agency and task.role in self.roles
 
     def choices(self, case: Case, task: Task, procedure: Procedure) -> tuple[str, ...]:
         """The outcomes this officer may choose now."""

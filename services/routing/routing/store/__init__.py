@@ -1,22 +1,37 @@
 """SQL in, domain out: every statement routing ever runs."""
 
-from .cases import case_of_document, case_of_task, open_case, save_case
+from .cases import case_of_document, case_of_task, open_case, save_case, seen_case
 from .clocks import TACIT_RUNG, Late, claim_rungs, late, save_climbed, silent, unanswered
 from .history import history, note_non_conformities
 from .judgements import Judgement, judgement
 from .packs import Rulebooks, load_pack
 from .queue import Item, Wanted, item, page
+from .visits import (
+    Absence,
+    absences,
+    agenda_of_document,
+    agenda_of_visit,
+    concerning,
+    parties_of,
+    save_visits,
+    visits_of,
+)
 
 __all__ = [
     "TACIT_RUNG",
+    "Absence",
     "Item",
     "Judgement",
     "Late",
     "Rulebooks",
     "Wanted",
+    "absences",
+    "agenda_of_document",
+    "agenda_of_visit",
     "case_of_document",
     "case_of_task",
     "claim_rungs",
+    "concerning",
     "history",
     "item",
     "judgement",
@@ -25,8 +40,12 @@ __all__ = [
     "note_non_conformities",
     "open_case",
     "page",
+    "parties_of",
     "save_case",
     "save_climbed",
+    "save_visits",
+    "seen_case",
     "silent",
     "unanswered",
+    "visits_of",
 ]

@@ -13,7 +13,7 @@ from kit.outbox import OutboxEntry
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row, tuple_row
 
-from routing.domain import Case, Signature, Task
+from routing.domain import Case, CaseState, Signature, Task
 
 from . import history, rows
 
@@ -81,6 +81,11 @@ on conflict (id) do update set
     answers = excluded.answers, state = excluded.state, closed_at = excluded.closed_at
 """
 
+# No appointment outlives its case.
+CANCEL_VISITS = """
+update visits set state = 'CANCELLED', closed_at = %s where case_id = %s and state in ('PROPOSED', 'CONFIRMED')
+"""
+
 # For the busiest moment of a case, one round trip: its rows and what it says, all of it only where the case is new.
 OPEN_CASE = f"""
 with opened as (
@@ -115,12 +120,17 @@ async def open_case(tx: Tx, case: Case, said: Sequence[OutboxEntry]) -> bool:
 
 async def case_of_document(tx: Tx, document_id: str) -> Case | None:
     """Locked until the transaction ends."""
-    return await _locked(tx, "document_id = %s", document_id)
+    return await locked(tx, "document_id = %s", document_id)
+
+
+async def seen_case(tx: Tx, document_id: str) -> Case | None:
+    """As it stands, without waiting for anybody."""
+    return await _found(tx, "document_id = %s", document_id, lock="")
 
 
 async def case_of_task(tx: Tx, task_id: str) -> Case:
     """Locked until the transaction ends: who decides and who withdraws wait for each other here."""
-    case = await _locked(tx, "id = (select case_id from tasks where id = %s)", task_id)
+    case = await locked(tx, "id = (select case_id from tasks where id = %s)", task_id)
     if case is None:
         raise NotFound("NOT_FOUND")
     return case
@@ -133,6 +143,8 @@ async def save_case(tx: Tx, before: Case, after: Case) -> None:
             "update cases set state = %s, step = %s, outcome = %s, closed_at = %s, amendment = %s where id = %s",
             [after.state, after.step, after.outcome, after.closed_at, rows.amendment_value(after), after.id],
         )
+    if after.state is CaseState.CLOSED and before.state is CaseState.OPEN:
+        await tx.execute(CANCEL_VISITS, [after.closed_at, after.id])
     await _save_tasks(tx, after, [task for task in after.tasks if task not in before.tasks])
 
 
@@ -152,9 +164,13 @@ async def signatures_of(tx: Tx, task_ids: Sequence[str]) -> dict[str, list[Signa
     return found
 
 
-async def _locked(tx: Tx, condition: str, value: str) -> Case | None:
+async def locked(tx: Tx, condition: str, value: str) -> Case | None:
+    return await _found(tx, condition, value, lock="for update")
+
+
+async def _found(tx: Tx, condition: str, value: str, *, lock: str) -> Case | None:
     cursor = await tx.cursor(row_factory=dict_row).execute(
-        f"select {rows.CASE_COLUMNS} from cases where {condition} for update",  # noqa: S608 - our own conditions
+        f"select {rows.CASE_COLUMNS} from cases where {condition} {lock}",  # noqa: S608 - our own conditions
         [value],
     )
     row = await cursor.fetchone()

@@ -634,3 +634,319 @@ class TaskResumed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskResumed: _TypeAlias = TaskResumed  # noqa: Y015
+
+@_typing.final
+class VisitProposed(_message.Message):
+    """A party proposes when and where to look at the goods together. Parties are agencies by their codes, and `operator`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISIT_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    AGENCIES_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    PROPOSED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
+    visit_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    number: _builtins.int
+    party: _builtins.str
+    proposed_by: _builtins.str
+    place: _builtins.str
+    document_event: _builtins.str
+    @_builtins.property
+    def agencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it concerns beside the operator."""
+
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def proposed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        visit_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        number: _builtins.int = ...,
+        party: _builtins.str = ...,
+        proposed_by: _builtins.str = ...,
+        agencies: _abc.Iterable[_builtins.str] | None = ...,
+        place: _builtins.str = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        proposed_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ends_at", b"ends_at", "proposed_at", b"proposed_at", "starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agencies", b"agencies", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "ends_at", b"ends_at", "number", b"number", "party", b"party", "place", b"place", "proposed_at", b"proposed_at", "proposed_by", b"proposed_by", "reference", b"reference", "starts_at", b"starts_at", "step", b"step", "visit_id", b"visit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VisitProposed: _TypeAlias = VisitProposed  # noqa: Y015
+
+@_typing.final
+class VisitConfirmed(_message.Message):
+    """One party agrees; `document_event` comes with the last one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISIT_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    CONFIRMED_BY_FIELD_NUMBER: _builtins.int
+    AGENCIES_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    CONFIRMED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
+    IS_AGREED_FIELD_NUMBER: _builtins.int
+    visit_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    number: _builtins.int
+    party: _builtins.str
+    confirmed_by: _builtins.str
+    place: _builtins.str
+    document_event: _builtins.str
+    is_agreed: _builtins.bool
+    @_builtins.property
+    def agencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def confirmed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        visit_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        number: _builtins.int = ...,
+        party: _builtins.str = ...,
+        confirmed_by: _builtins.str = ...,
+        agencies: _abc.Iterable[_builtins.str] | None = ...,
+        place: _builtins.str = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        confirmed_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
+        is_agreed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed_at", b"confirmed_at", "ends_at", b"ends_at", "starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agencies", b"agencies", "case_id", b"case_id", "confirmed_at", b"confirmed_at", "confirmed_by", b"confirmed_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "ends_at", b"ends_at", "is_agreed", b"is_agreed", "number", b"number", "party", b"party", "place", b"place", "reference", b"reference", "starts_at", b"starts_at", "step", b"step", "visit_id", b"visit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VisitConfirmed: _TypeAlias = VisitConfirmed  # noqa: Y015
+
+@_typing.final
+class VisitDeclined(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISIT_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    DECLINED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AGENCIES_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    DECLINED_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
+    visit_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    number: _builtins.int
+    party: _builtins.str
+    declined_by: _builtins.str
+    reason: _builtins.str
+    place: _builtins.str
+    document_event: _builtins.str
+    @_builtins.property
+    def agencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def declined_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        visit_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        number: _builtins.int = ...,
+        party: _builtins.str = ...,
+        declined_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        agencies: _abc.Iterable[_builtins.str] | None = ...,
+        place: _builtins.str = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        declined_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["declined_at", b"declined_at", "starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agencies", b"agencies", "case_id", b"case_id", "declined_at", b"declined_at", "declined_by", b"declined_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "number", b"number", "party", b"party", "place", b"place", "reason", b"reason", "reference", b"reference", "starts_at", b"starts_at", "step", b"step", "visit_id", b"visit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VisitDeclined: _TypeAlias = VisitDeclined  # noqa: Y015
+
+@_typing.final
+class VisitMissed(_message.Message):
+    """`party` did not come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VISIT_ID_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PARTY_FIELD_NUMBER: _builtins.int
+    TOLD_BY_FIELD_NUMBER: _builtins.int
+    AGENCIES_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    TOLD_AT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
+    visit_id: _builtins.str
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    step: _builtins.str
+    number: _builtins.int
+    party: _builtins.str
+    told_by: _builtins.str
+    place: _builtins.str
+    document_event: _builtins.str
+    @_builtins.property
+    def agencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def told_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        visit_id: _builtins.str = ...,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        step: _builtins.str = ...,
+        number: _builtins.int = ...,
+        party: _builtins.str = ...,
+        told_by: _builtins.str = ...,
+        agencies: _abc.Iterable[_builtins.str] | None = ...,
+        place: _builtins.str = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        told_at: _timestamp_pb2.Timestamp | None = ...,
+        document_event: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["starts_at", b"starts_at", "told_at", b"told_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agencies", b"agencies", "case_id", b"case_id", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "number", b"number", "party", b"party", "place", b"place", "reference", b"reference", "starts_at", b"starts_at", "step", b"step", "told_at", b"told_at", "told_by", b"told_by", "visit_id", b"visit_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VisitMissed: _TypeAlias = VisitMissed  # noqa: Y015
+
+@_typing.final
+class ControlResult(_message.Message):
+    """What a control found out about the goods: conform | conform_with_conditions | conditional | non_conform. A later one replaces it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    FOUND_AT_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    document_id: _builtins.str
+    reference: _builtins.str
+    document_type: _builtins.str
+    owner_organisation_id: _builtins.str
+    step: _builtins.str
+    agency: _builtins.str
+    """Who had the last word."""
+    result: _builtins.str
+    reason_code: _builtins.str
+    @_builtins.property
+    def found_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        document_type: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        step: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        result: _builtins.str = ...,
+        reason_code: _builtins.str = ...,
+        found_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["found_at", b"found_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "case_id", b"case_id", "document_id", b"document_id", "document_type", b"document_type", "found_at", b"found_at", "owner_organisation_id", b"owner_organisation_id", "reason_code", b"reason_code", "reference", b"reference", "result", b"result", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ControlResult: _TypeAlias = ControlResult  # noqa: Y015

@@ -75,6 +75,41 @@ class RoutingServiceStub:
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationRequest.SerializeToString,
                 response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationResponse.FromString,
                 _registered_method=True)
+        self.ProposeVisit = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ProposeVisit',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeVisitRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeVisitResponse.FromString,
+                _registered_method=True)
+        self.ListVisits = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ListVisits',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListVisitsRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListVisitsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmVisit = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ConfirmVisit',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ConfirmVisitRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ConfirmVisitResponse.FromString,
+                _registered_method=True)
+        self.DeclineVisit = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/DeclineVisit',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DeclineVisitRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DeclineVisitResponse.FromString,
+                _registered_method=True)
+        self.ReportNoShow = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ReportNoShow',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReportNoShowRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReportNoShowResponse.FromString,
+                _registered_method=True)
+        self.RecordVisit = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/RecordVisit',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RecordVisitRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RecordVisitResponse.FromString,
+                _registered_method=True)
+        self.ListNoShows = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ListNoShows',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -132,6 +167,50 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeVisit(self, request, context):
+        """Visits: whoever speaks, speaks for a party: `operator` (the owner, or who filed for it) or an agency by its code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVisits(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmVisit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclineVisit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportNoShow(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordVisit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNoShows(self, request, context):
+        """An operator's: of its documents. An agency's: its own, and those it told of.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -174,6 +253,41 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.RequestInformation,
                     request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationRequest.FromString,
                     response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationResponse.SerializeToString,
+            ),
+            'ProposeVisit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeVisit,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeVisitRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeVisitResponse.SerializeToString,
+            ),
+            'ListVisits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVisits,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListVisitsRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListVisitsResponse.SerializeToString,
+            ),
+            'ConfirmVisit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmVisit,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ConfirmVisitRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ConfirmVisitResponse.SerializeToString,
+            ),
+            'DeclineVisit': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclineVisit,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DeclineVisitRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.DeclineVisitResponse.SerializeToString,
+            ),
+            'ReportNoShow': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportNoShow,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReportNoShowRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReportNoShowResponse.SerializeToString,
+            ),
+            'RecordVisit': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordVisit,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RecordVisitRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RecordVisitResponse.SerializeToString,
+            ),
+            'ListNoShows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNoShows,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -393,6 +507,195 @@ class RoutingService:
             '/portolan.routing.v1.RoutingService/RequestInformation',
             portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationRequest.SerializeToString,
             portolan_dot_routing_dot_v1_dot_routing__pb2.RequestInformationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeVisit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ProposeVisit',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeVisitRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeVisitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVisits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ListVisits',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListVisitsRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListVisitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmVisit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ConfirmVisit',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ConfirmVisitRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ConfirmVisitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclineVisit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/DeclineVisit',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.DeclineVisitRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.DeclineVisitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportNoShow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ReportNoShow',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ReportNoShowRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ReportNoShowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordVisit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/RecordVisit',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.RecordVisitRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.RecordVisitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNoShows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ListNoShows',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,15 @@ class RoutingServiceStub:
     DecideTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.DecideTaskRequest, _routing_pb2.DecideTaskResponse]
     RequestInformation: _grpc.UnaryUnaryMultiCallable[_routing_pb2.RequestInformationRequest, _routing_pb2.RequestInformationResponse]
     """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer."""
+    ProposeVisit: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ProposeVisitRequest, _routing_pb2.ProposeVisitResponse]
+    """Visits: whoever speaks, speaks for a party: `operator` (the owner, or who filed for it) or an agency by its code."""
+    ListVisits: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListVisitsRequest, _routing_pb2.ListVisitsResponse]
+    ConfirmVisit: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ConfirmVisitRequest, _routing_pb2.ConfirmVisitResponse]
+    DeclineVisit: _grpc.UnaryUnaryMultiCallable[_routing_pb2.DeclineVisitRequest, _routing_pb2.DeclineVisitResponse]
+    ReportNoShow: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ReportNoShowRequest, _routing_pb2.ReportNoShowResponse]
+    RecordVisit: _grpc.UnaryUnaryMultiCallable[_routing_pb2.RecordVisitRequest, _routing_pb2.RecordVisitResponse]
+    ListNoShows: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListNoShowsRequest, _routing_pb2.ListNoShowsResponse]
+    """An operator's: of its documents. An agency's: its own, and those it told of."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -61,6 +70,15 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     DecideTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.DecideTaskRequest, _routing_pb2.DecideTaskResponse]  # type: ignore[assignment]
     RequestInformation: _aio.UnaryUnaryMultiCallable[_routing_pb2.RequestInformationRequest, _routing_pb2.RequestInformationResponse]  # type: ignore[assignment]
     """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer."""
+    ProposeVisit: _aio.UnaryUnaryMultiCallable[_routing_pb2.ProposeVisitRequest, _routing_pb2.ProposeVisitResponse]  # type: ignore[assignment]
+    """Visits: whoever speaks, speaks for a party: `operator` (the owner, or who filed for it) or an agency by its code."""
+    ListVisits: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListVisitsRequest, _routing_pb2.ListVisitsResponse]  # type: ignore[assignment]
+    ConfirmVisit: _aio.UnaryUnaryMultiCallable[_routing_pb2.ConfirmVisitRequest, _routing_pb2.ConfirmVisitResponse]  # type: ignore[assignment]
+    DeclineVisit: _aio.UnaryUnaryMultiCallable[_routing_pb2.DeclineVisitRequest, _routing_pb2.DeclineVisitResponse]  # type: ignore[assignment]
+    ReportNoShow: _aio.UnaryUnaryMultiCallable[_routing_pb2.ReportNoShowRequest, _routing_pb2.ReportNoShowResponse]  # type: ignore[assignment]
+    RecordVisit: _aio.UnaryUnaryMultiCallable[_routing_pb2.RecordVisitRequest, _routing_pb2.RecordVisitResponse]  # type: ignore[assignment]
+    ListNoShows: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListNoShowsRequest, _routing_pb2.ListNoShowsResponse]  # type: ignore[assignment]
+    """An operator's: of its documents. An agency's: its own, and those it told of."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Cases, tasks, decisions, due times."""
@@ -123,5 +141,56 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.RequestInformationResponse, _abc.Awaitable[_routing_pb2.RequestInformationResponse]]:
         """Stops the clock until the operator answers. Each agency once per document; the same questions again are the same answer."""
+
+    @_abc_1.abstractmethod
+    def ProposeVisit(
+        self,
+        request: _routing_pb2.ProposeVisitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ProposeVisitResponse, _abc.Awaitable[_routing_pb2.ProposeVisitResponse]]:
+        """Visits: whoever speaks, speaks for a party: `operator` (the owner, or who filed for it) or an agency by its code."""
+
+    @_abc_1.abstractmethod
+    def ListVisits(
+        self,
+        request: _routing_pb2.ListVisitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ListVisitsResponse, _abc.Awaitable[_routing_pb2.ListVisitsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ConfirmVisit(
+        self,
+        request: _routing_pb2.ConfirmVisitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ConfirmVisitResponse, _abc.Awaitable[_routing_pb2.ConfirmVisitResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeclineVisit(
+        self,
+        request: _routing_pb2.DeclineVisitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.DeclineVisitResponse, _abc.Awaitable[_routing_pb2.DeclineVisitResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ReportNoShow(
+        self,
+        request: _routing_pb2.ReportNoShowRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ReportNoShowResponse, _abc.Awaitable[_routing_pb2.ReportNoShowResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RecordVisit(
+        self,
+        request: _routing_pb2.RecordVisitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.RecordVisitResponse, _abc.Awaitable[_routing_pb2.RecordVisitResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListNoShows(
+        self,
+        request: _routing_pb2.ListNoShowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ListNoShowsResponse, _abc.Awaitable[_routing_pb2.ListNoShowsResponse]]:
+        """An operator's: of its documents. An agency's: its own, and those it told of."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
