@@ -5,7 +5,7 @@ The list of operations is the OpenAPI's own; one without a verdict here fails.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,8 @@ VERDICTS: Mapping[str, str] = {
 
 
 QUERIES = {"search_documents": "?q=EI-2026"}
+# One for all calls: there are thousands, and each new one would read the certificates again.
+CALLER = httpx.Client(timeout=10)
 # Nobody listens there: the discard port.
 WEBHOOK = {"url": "http://127.0.0.1:9/hook"}
 
@@ -118,6 +120,12 @@ class World:
 
     def path(self, operation: Operation) -> str:
         return re.sub(r"\{(\w+)\}", lambda match: self.ids[match.group(1)], operation.path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hung_up() -> Iterator[None]:
+    yield
+    CALLER.close()
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +263,7 @@ def send(system: System, world: World, operation: Operation, token: str, body: A
         content = {"content": b"remarks\nx\n", "params": {"type": "import_title.ei"}}
         headers["content-type"] = "text/csv"
     url = system.base_url + world.path(operation) + QUERIES.get(operation.id, "")
-    return httpx.request(operation.method, url, headers=headers, timeout=10, **content)
+    return CALLER.request(operation.method, url, headers=headers, **content)
 
 
 def test_every_operation_has_a_verdict(operations: list[Operation]) -> None:
