@@ -126,6 +126,14 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         }
         return intake_pb2.AmendDocumentResponse(document_json=encoded(document), etag='"2"')
 
+    async def CompleteStage(self, request: Any, context: Any) -> Any:
+        document = a_document(request.id) | {
+            "amendment": {"version": 2, "state": "PROPOSED", "steps": ["bank"]},
+            "diff": [{"pointer": "/total", "before": 1, "after": None}],
+            "diff_left_off": 0,
+        }
+        return intake_pb2.CompleteStageResponse(document_json=encoded(document), etag='"2"')
+
     async def CancelDocument(self, request: Any, context: Any) -> Any:
         document = encoded(a_document(request.id, state="CANCELLED"))
         return intake_pb2.CancelDocumentResponse(document_json=document, etag='"2"', replayed=True)
@@ -301,6 +309,12 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
 
     async def RotateSigningKey(self, request: Any, context: Any) -> Any:
         return identity_pb2.RotateSigningKeyResponse(key_id="next")
+
+    async def SignUp(self, request: Any, context: Any) -> Any:
+        return identity_pb2.SignUpResponse()
+
+    async def CheckCompanyNumber(self, request: Any, context: Any) -> Any:
+        return identity_pb2.CheckCompanyNumberResponse(valid=True, number=request.number)
 
     async def RegisterOrganisation(self, request: Any, context: Any) -> Any:
         self.request_ids.append(request.request_id)

@@ -24,6 +24,11 @@ BODIES: dict[str, Any] = {
     "simulate_document": {"type": "paper.a", "body": {}},
     "submit_document": {"type": "paper.a", "body": {}},
     "amend_document": {"body": {}},
+    "complete_document": {"body": {}},
+    "sign_up": {
+        **{"company_number": "1", "kind": "importer", "company_name": "N", "email": "a@b.example"},
+        **{"person_name": "P", "language": "fr"},
+    },
     "cancel_document": {"reason": "the sale fell through"},
     "create_draft": {"type": "paper.a"},
     "replace_draft": {"type": "paper.a", "label": "Next week's"},

@@ -34,7 +34,7 @@ SOLE = "sole"  # only one organisation can hold the role: there is no stranger
 VERDICTS: Mapping[str, str] = {
     **dict.fromkeys(
         (
-            "accept_invitation",
+            *("accept_invitation", "sign_up", "check_company_number"),
             *("issue_token", "sign_in", "list_token_keys", "get_openid_configuration", "list_receipt_keys"),
             *("list_document_types", "get_document_type", "list_reference_codes", "get_data_dictionary"),
             *("get_status", "get_health", "get_readiness", "get_openapi"),
@@ -65,7 +65,7 @@ VERDICTS: Mapping[str, str] = {
                 "get_receipt",
                 "get_ledger",
             ),
-            *("amend_document", "withdraw_document", "cancel_document", "copy_document"),
+            *("amend_document", "withdraw_document", "cancel_document", "copy_document", "complete_document"),
             *("get_draft", "replace_draft", "change_draft", "delete_draft", "submit_draft", "copy_draft"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             *("request_information", "provide_information"),
@@ -180,6 +180,8 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         "number": declared(portolan, customs),
         "document_type": "import_title.ei",
         "type": "import_title.ei",
+        "stage": "company",
+        "company_number": "1",
         "list_name": "countries",
     }
     return World(ids, title)
@@ -216,6 +218,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "simulate_document": filing,
         "withdraw_document": {"reason": "not mine"},
         "amend_document": {"body": filing["body"]},
+        "complete_document": {"body": filing["body"]},
         "cancel_document": {"reason": "not mine"},
         "create_draft": filing,
         "replace_draft": filing,

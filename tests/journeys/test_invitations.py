@@ -82,7 +82,8 @@ def test_the_token_is_in_the_letter_and_nowhere_else(system: System, portolan: P
         with psycopg.connect(system.database_url(service)) as database:
             rows = database.execute(f"select row_to_json(t)::text from {table} t").fetchall()  # noqa: S608
         assert secret not in "".join(row[0] for row in rows)
-    logs = "".join(file.read_text(errors="replace") for file in (system.home / "logs").glob("*"))
+    logs = "".join(file.read_text(errors="replace") for file in (system.home / "log").glob("*.log"))
+    assert "key_id" in logs
     assert secret not in logs
     feed = httpx.get(
         f"{system.base_url}/v1/notifications", headers={"authorization": f"Bearer {portolan.token(admin)}"}

@@ -16,7 +16,18 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from routing import events
 from routing.store import Rulebooks, case_of_document, load_pack
 
-from tests.routing.builders import MONDAY, a_pack, a_submission, hear, seeded, submitted, withdrawn
+from tests.routing.builders import (
+    MONDAY,
+    OPINION,
+    a_pack,
+    a_submission,
+    a_type,
+    hear,
+    seeded,
+    submitted,
+    withdrawn,
+    words,
+)
 from tests.routing.told import rows, told
 
 pytestmark = pytest.mark.service("routing")
@@ -42,6 +53,48 @@ async def test_a_submission_opens_its_case_with_tasks_and_clocks(service_databas
     assert isinstance(opened, said.CaseOpened)
     assert (opened.document_id, opened.channel, list(opened.rules)) == ("doc-1", "orange", list(case.rules))
     assert [(task.agency, task.document_event) for task in tasks] == [("FOOD", "start_control"), ("PLANT", "")]
+
+
+STAGED: dict[str, Any] = {
+    "states": [
+        {"key": "DRAFT", "labels": words("draft")},
+        {"key": "REGISTERED", "labels": words("registered")},
+    ],
+    "initial_state": "DRAFT",
+    "transitions": [{"from": "DRAFT", "event": "sent", "actor": "applicant", "to": "REGISTERED"}],
+    "stages": [
+        {"key": "all", "labels": words("all"), "in": "DRAFT", "fields": ["/"], "events": [{"event": "sent"}]}
+        | {"opens_case": True}
+    ],
+}
+
+
+async def test_a_document_filed_in_stages_has_no_case_before_it_is_whole(service_database: Database) -> None:
+    staged = a_pack(document_types={"permit.licence": {**a_type("permit.licence", OPINION), **STAGED}})
+    books = await seeded(service_database, staged)
+    await hear(service_database, books, submitted())
+    assert await rows(service_database, "select count(*) from cases") == [(0,)]
+    whole = completed(submitted())
+    await hear(service_database, books, whole, whole)
+    assert await rows(service_database, "select count(*) from tasks") == [(1,)]
+    assert len(await told(service_database)) == 2
+
+
+async def test_withdrawn_before_it_was_whole_it_never_has_a_task(service_database: Database) -> None:
+    staged = a_pack(document_types={"permit.licence": {**a_type("permit.licence", OPINION), **STAGED}})
+    books = await seeded(service_database, staged)
+    await hear(service_database, books, submitted(), withdrawn(), completed(submitted()))
+    assert await rows(service_database, "select state, outcome from cases") == [("CLOSED", "withdrawn")]
+    assert await rows(service_database, "select count(*) from tasks") == [(0,)]
+
+
+def completed(submission: intake.DocumentSubmitted) -> intake.DocumentCompleted:
+    said_again = {
+        field.name: getattr(submission, field.name)
+        for field in intake.DocumentCompleted.DESCRIPTOR.fields
+        if field.name in intake.DocumentSubmitted.DESCRIPTOR.fields_by_name
+    }
+    return intake.DocumentCompleted(**said_again)
 
 
 async def test_heard_twice_a_document_has_one_case(service_database: Database, books: Rulebooks) -> None:

@@ -123,6 +123,15 @@ class Portolan:
         _decoded(answer)
         return str(answer.headers.get("etag", ""))
 
+    def upload(self, path: str, by: Credentials, content: bytes) -> Any:
+        headers = {"content-type": "application/octet-stream"}
+        return _decoded(self._exchange("POST", path, by, headers=headers, params={}, json=None, content=content))
+
+    def forget(self, by: Credentials) -> None:
+        """The next call proves itself anew."""
+        with self._lock:
+            self._tokens.pop(by.client_id, None)
+
     def token(self, by: Credentials) -> str:
         with self._lock:
             token, good_until = self._tokens.get(by.client_id, ("", 0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Demo:
     base_url: str
     clients: tuple[dict[str, Any], ...]
     organisations: tuple[dict[str, Any], ...]
+    # Where letters lie, when the demo runs on this machine.
+    mail: Path | None = None
 
     def actor(self, *, nth: int = 1, role: str = "", **wanted: str) -> Actor:
         """The nth client that fits: by `kind`, `agency_code`, `organisation_key`, `key`, and a role it holds."""
@@ -55,7 +57,7 @@ def path(home: Path) -> Path:
 
 
 def read(file: Path) -> Demo:
-    return from_content(json.loads(file.read_text(encoding="utf-8")))
+    return replace(from_content(json.loads(file.read_text(encoding="utf-8"))), mail=file.parent / "mail")
 
 
 def from_content(known: dict[str, Any]) -> Demo:

@@ -13,6 +13,8 @@ SIGNED_IN = frozenset({"signed_in"})
 
 OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
 FILERS = frozenset({"declarant"})
+# Who signed up files what its admission is asked with, and nothing else; intake knows which types those are.
+APPLYING = FILERS | {"applicant"}
 ADMINISTRATORS = frozenset({"org_admin", "operator_admin"})
 MANDATORS = ADMINISTRATORS | FILERS
 MINDERS = FILERS | {"org_admin"}
@@ -56,8 +58,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_document_type": Authority(ANYONE, "the same for everybody; the price is the caller's own when signed in"),
     "get_data_dictionary": Authority(ANYONE, PUBLIC),
     "list_reference_codes": Authority(ANYONE, PUBLIC),
-    "submit_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
-    "simulate_document": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
+    "submit_document": Authority(APPLYING, "for the caller's organisation, or for one that gave it a mandate"),
+    "simulate_document": Authority(APPLYING, "for the caller's organisation, or for one that gave it a mandate"),
     "submit_documents": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
     "submit_file": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
     "get_bulk_template": Authority(ANYONE, PUBLIC),
@@ -69,7 +71,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
     "get_graph": Authority(SIGNED_IN, DOCUMENT + "; of the documents around it, those alone that the caller may see"),
     "search_documents": Authority(SIGNED_IN, "documents that the caller may see"),
-    "withdraw_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "complete_document": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "withdraw_document": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "amend_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "create_draft": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
@@ -83,11 +86,11 @@ AUTHORITY: Mapping[str, Authority] = {
         SIGNED_IN, "the organisation that owns the document, the operator; NOT_FOUND for others"
     ),
     "get_routing": Authority(SIGNED_IN, DOCUMENT + "; the score and what made it are the officers' alone"),
-    "store_attachment": Authority(FILERS | OFFICERS, "a file of the caller's organisation"),
+    "store_attachment": Authority(APPLYING | OFFICERS, "a file of the caller's organisation"),
     "get_attachment": Authority(
         SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"
     ),
-    "provide_information": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "provide_information": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "tell_declaration": Authority(frozenset({"customs_officer"}), "customs alone"),
@@ -129,6 +132,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "replay_webhooks": Authority(MINDERS, WEBHOOKS),
     "send_test_webhook": Authority(MINDERS, WEBHOOKS),
     "list_webhook_deliveries": Authority(MINDERS, WEBHOOKS),
+    "sign_up": Authority(ANYONE, "the same answer for everybody, whatever is known of the company or the address"),
+    "check_company_number": Authority(ANYONE, PUBLIC),
     "register_organisation": Authority(frozenset({"operator_admin"}), "the operator's alone"),
     "list_organisations": Authority(
         SIGNED_IN,

@@ -26,6 +26,7 @@ LEASES_MAX = 50_000
 SUBMISSIONS, READS, WRITES, OPEN_READS, SIGN_INS = "submissions", "reads", "writes", "open_reads", "sign_ins"
 SIGN_IN_FAILURES = "sign_in_failures"
 UPLOADS = "uploads"
+SIGN_UPS = "sign_ups"
 UNLIMITED = "unlimited"
 
 
@@ -42,7 +43,7 @@ class Rates:
         self._leases: dict[tuple[str, str], _Lease] = {}
         self._limits: Mapping[str, RateLimitItemPerMinute] = {
             name: RateLimitItemPerMinute(getattr(settings, f"{name}_per_minute"))
-            for name in (SUBMISSIONS, READS, WRITES, OPEN_READS, SIGN_INS, SIGN_IN_FAILURES, UPLOADS)
+            for name in (SUBMISSIONS, READS, WRITES, OPEN_READS, SIGN_INS, SIGN_IN_FAILURES, UPLOADS, SIGN_UPS)
         }
 
     async def take(self, route_class: str, who: str, cost: int = 1) -> None:

@@ -34,4 +34,6 @@ class GatewaySettings(ServiceSettings):
     open_reads_per_minute: int = 60_000
     sign_ins_per_minute: int = 6_000
     uploads_per_minute: int = 1_200
+    # Each writes a letter to somebody.
+    sign_ups_per_minute: int = 60
     sign_in_failures_per_minute: int = 30

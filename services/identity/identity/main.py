@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from kit.auth import TokenVerifier
+from kit.consumer import Consumer
 from kit.database import Database
 from kit.grpc import Server
 from kit.process import Job, Loop, Parts
 from kit.sealing import Sealer
-from kit.service import migrate_job, relay_loop
+from kit.service import migrate_job, relay_loop, subscription
 from packs import company_numbers
 from packs.model import Pack
 from packs.reader import default_pack_path, read
@@ -29,7 +30,7 @@ from identity.actions.tokens import TokenDesk
 from identity.actions.vault import Vault
 from identity.api import AUTHORITY, IdentityApi
 from identity.domain.organisations import CountryRules, kind_of_body
-from identity.events import hear_the_clock
+from identity.events import GROUP, TOPICS, handlers, hear_the_clock
 from identity.settings import Settings
 
 SERVICE = "identity"
@@ -49,7 +50,7 @@ async def build(settings: Settings) -> Parts:
         },
         loops={
             "api": _api_loop(settings, db, vault, passwords),
-            "consumer": lambda stop: hear_the_clock(db, vault, stop),
+            "consumer": _consumer_loop(settings, db, vault),
             "relay": relay_loop(settings, SERVICE, db),
         },
         close=db.close,
@@ -63,6 +64,15 @@ def _api_loop(settings: Settings, db: Database, vault: Vault, passwords: Passwor
         verifier = TokenVerifier(keys, settings.service_secret)
         server = api_server(settings, db, vault, passwords, keys, verifier)
         await asyncio.gather(server.run(stop), verifier.watch_revocations(OwnRevocations(db), stop))
+
+    return loop
+
+
+def _consumer_loop(settings: Settings, db: Database, vault: Vault) -> Loop:
+    async def loop(stop: asyncio.Event) -> None:
+        heard = subscription(settings, GROUP, TOPICS)
+        consumer = Consumer(db, heard, GROUP, handlers())
+        await asyncio.gather(consumer.run(stop), hear_the_clock(db, vault, stop))
 
     return loop
 

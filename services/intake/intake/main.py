@@ -20,6 +20,7 @@ from intake.actions import catalogue, keys
 from intake.actions.accessing import AccessLog
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
+from intake.actions.completing import StageDesk
 from intake.actions.copying import Copyist
 from intake.actions.declaring import DeclarationDesk
 from intake.actions.directory import Directory
@@ -134,8 +135,10 @@ def api_server(
     amendments = AmendmentDesk(db, rulebooks, directory, register)
     declarations = DeclarationDesk(db, rulebooks, directory, register)
     about_drafts = Drafts(drafts, Copyist(db, rulebooks, drafts), FilingDesk(drafts, desk, register))
+    stages = StageDesk(db, rulebooks, directory, amendments)
     api = IntakeApi(
-        *(db, rulebooks, directory, desk, amendments, declarations, watch, attachments, accesses, about_drafts)
+        *(db, rulebooks, directory, desk, amendments, declarations, stages),
+        *(watch, attachments, accesses, about_drafts),
     )
     server.add(DESCRIPTOR, AUTHORITY, lambda grpc: intake_pb2_grpc.add_IntakeServiceServicer_to_server(api, grpc))
     return server

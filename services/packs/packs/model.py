@@ -13,10 +13,13 @@ from .casework import Tacit as Tacit
 from .codes import Code as Code
 from .codes import CodeList as CodeList
 from .dictionary import Dictionary as Dictionary
+from .filing import Admission as Admission
+from .filing import Check as Check
+from .filing import Requirement as Requirement
+from .filing import Stage as Stage
 from .procedures import AgencyChoice as AgencyChoice
 from .procedures import Amendment as Amendment
 from .procedures import AmendmentStep as AmendmentStep
-from .procedures import Check as Check
 from .procedures import Decided as Decided
 from .procedures import DocumentType as DocumentType
 from .procedures import Information as Information

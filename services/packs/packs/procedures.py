@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .casework import Escalation, Tacit
+from .filing import Admission, Check, Requirement, Stage
 from .value import Labels, Value
 from .visits import VisitTerms
 
@@ -41,13 +42,6 @@ class Validity(Value, frozen=True, kw_only=True):
 class Tolerance(Value, frozen=True, kw_only=True):
     hs: tuple[str, ...]
     share: Decimal
-
-
-class Check(Value, frozen=True, kw_only=True):
-    id: str
-    expression: str
-    pointer: str
-    messages: Labels
 
 
 class Decided(Value, frozen=True, kw_only=True):
@@ -162,6 +156,10 @@ class DocumentType(Value, frozen=True, kw_only=True):
     # The move of a document that concerns no agency at all.
     unconcerned: str = ""
     amendment: Amendment | None = None
+    filed_by: str = "declarant"
+    stages: tuple[Stage, ...] = ()
+    readiness: tuple[Requirement, ...] = ()
+    admission: Admission | None = None
     schema: dict[str, Any] = {}
 
     @cached_property
@@ -216,6 +214,23 @@ class DocumentType(Value, frozen=True, kw_only=True):
     @cached_property
     def has_visits(self) -> bool:
         return any(step.visit is not None for step in self.steps)
+
+    def stage(self, key: str) -> Stage | None:
+        return next((stage for stage in self.stages if stage.key == key), None)
+
+    @property
+    def is_filed_in_stages(self) -> bool:
+        """Its case begins at a stage, not when it is submitted."""
+        return any(stage.opens_case for stage in self.stages)
+
+    @property
+    def case_begins_in(self) -> frozenset[str]:
+        """The states a document may be in when its case is opened."""
+        opening = [stage for stage in self.stages if stage.opens_case]
+        if not opening:
+            return frozenset({self.initial_state})
+        moves = [self.transition(stage.in_, one.event) for stage in opening for one in stage.events]
+        return frozenset(move.to for move in moves if move is not None)
 
     def step_after(self, key: str) -> Step | None:
         keys = [step.key for step in self.steps]

@@ -25,6 +25,9 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def submitted(tx: Tx, _: Event, said: events_pb2.DocumentSubmitted) -> None:
         await actions.open_case(tx, rulebooks, submission(said))
 
+    async def completed(tx: Tx, _: Event, said: events_pb2.DocumentCompleted) -> None:
+        await actions.open_completed(tx, rulebooks, submission(said))
+
     async def withdrawn(tx: Tx, _: Event, said: events_pb2.DocumentWithdrawn) -> None:
         await actions.withdraw(tx, stand_in(said))
 
@@ -41,6 +44,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
 
     return {
         events_pb2.DocumentSubmitted: submitted,
+        events_pb2.DocumentCompleted: completed,
         events_pb2.DocumentWithdrawn: withdrawn,
         events_pb2.DocumentCancelled: cancelled,
         events_pb2.AmendmentProposed: proposed,
@@ -48,7 +52,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     }
 
 
-def submission(said: events_pb2.DocumentSubmitted) -> Submission:
+def submission(said: events_pb2.DocumentSubmitted | events_pb2.DocumentCompleted) -> Submission:
     facts = {"document_id": said.document_id, **facts_of(said.facts_json), "type": said.type}
     return Submission(
         document_id=said.document_id,

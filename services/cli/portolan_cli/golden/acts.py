@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portolan_cli.client import Credentials
-from portolan_cli.golden import body, visits
+from portolan_cli.golden import body, newcomers, visits
 from portolan_cli.golden.case import Step
 from portolan_cli.golden.stage import Document, Stage
 
@@ -130,7 +130,8 @@ def _change(stage: Stage, step: Step, verb: str, asked: Mapping[str, Any]) -> An
 
 
 def request(stage: Stage, step: Step) -> dict[str, Any]:
-    arguments = {**step.arguments, "changes": _named(stage, step.arguments.get("changes") or {})}
+    changes = {place: stage.filled(step.actor, value) for place, value in (step.arguments.get("changes") or {}).items()}
+    arguments = {**step.arguments, "changes": _named(stage, changes)}
     asked: dict[str, Any] = {"type": arguments["type"], "body": body.build(stage.portolan, arguments)}
     if "on_behalf_of" in arguments:
         asked["on_behalf_of"] = stage.organisation_id(arguments["on_behalf_of"])
@@ -176,4 +177,7 @@ ACTS: Mapping[str, Act] = {
     "decline_visit": visits.decline,
     "report_no_show": visits.report_no_show,
     "record_visit": visits.record,
+    "sign_up": newcomers.sign_up,
+    "admitted": newcomers.admitted,
+    "complete": newcomers.complete,
 }

@@ -15,6 +15,7 @@ VERBS = (
     *("submit", "simulate", "decide", "request_information", "provide_information"),
     *("impute", "cancel_imputation", "tell_declaration", "amend", "withdraw", "cancel"),
     *("propose_visit", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
+    *("sign_up", "admitted", "complete"),
 )
 STEP_KEYS = frozenset({"as", "save", "expect", "expect_problem", *VERBS})
 CASE_KEYS = frozenset({"name", "title", "actors", "steps", "finally"})

@@ -41,9 +41,14 @@ class Stage:
     # Numbers of declarations, by the name they were saved under.
     declarations: dict[str, str] = field(default_factory=dict)
     imputations: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    # Who signed up in this play, and the company numbers they chose.
+    newcomers: dict[str, Actor] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
 
     def actor(self, name: str) -> Actor:
         """Of the case's own actors; a recipient may also be named by its organisation's key or kind."""
+        if name in self.newcomers:
+            return self.newcomers[name]
         if name in self.case.actors:
             return self._cast(self.case.actors[name])
         organisation_id = self.demo.organisation_id(name)
@@ -61,6 +66,12 @@ class Stage:
     def key(self, step: Step) -> str:
         """The same for every repetition of a step, another one in every play."""
         return f"golden-{self.run_id}-{self.case.name}-{step.number}"
+
+    def filled(self, actor: str, value: Any) -> Any:
+        """`{number}` is the actor's company number, `{run}` this play."""
+        if not isinstance(value, str):
+            return value
+        return value.replace("{number}", self.numbers.get(actor, "")).replace("{run}", self.run_id)
 
     def declaration_number(self, number: object) -> str:
         return f"{number}-{self.run_id}"

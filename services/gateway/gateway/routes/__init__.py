@@ -21,6 +21,7 @@ from gateway.routes import (
     people,
     routing,
     sign_in,
+    sign_up,
     simulation,
     tasks,
     timeline_stream,
@@ -32,6 +33,7 @@ from gateway.routes import (
 
 OPERATIONS: tuple[Operation, ...] = (
     *sign_in.OPERATIONS,
+    *sign_up.OPERATIONS,
     *keys.OPERATIONS,
     *document_types.OPERATIONS,
     *documents.OPERATIONS,

@@ -67,6 +67,18 @@ async def amend_document(call: Call, document_id: str, raw: bytes) -> Response:
     return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
 
 
+async def complete_document(call: Call, document_id: str, stage: str, raw: bytes) -> Response:
+    request = intake_pb2.CompleteStageRequest(
+        id=document_id,
+        stage=stage,
+        if_match=if_match(call),
+        request_json=raw,
+        idempotency_key=call.idempotency_key_or_none() or "",
+    )
+    reply = await call.ask(call.up.intake.CompleteStage, request)
+    return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
+
+
 async def cancel_document(call: Call, document_id: str, body: Cancellation) -> Response:
     request = intake_pb2.CancelDocumentRequest(
         id=document_id,
@@ -148,6 +160,19 @@ OPERATIONS = (
         *("POST", "/v1/documents/{document_id}:amend", amend_document, "A new body for a document that stands"),
         answer=AmendedDocument,
         tag="documents",
+        raw_schema="Amendment",
+        bytes_max=hot.DOCUMENT_BYTES_MAX,
+        request_headers=("If-Match", "Idempotency-Key?"),
+        answer_headers=("ETag", "Idempotent-Replayed"),
+    ),
+    Operation(
+        *(
+            "POST",
+            "/v1/documents/{document_id}/stages/{stage}:complete",
+            complete_document,
+            "Give one part of a document that is filed in stages",
+        ),
+        **_DOCUMENT,
         raw_schema="Amendment",
         bytes_max=hot.DOCUMENT_BYTES_MAX,
         request_headers=("If-Match", "Idempotency-Key?"),

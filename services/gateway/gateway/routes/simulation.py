@@ -14,7 +14,7 @@ from gateway.call import Call, answered
 from gateway.operation import Operation
 from gateway.shapes.billing import quoted
 from gateway.shapes.common import ProblemViolation, moment
-from gateway.shapes.documents import Route, Simulation
+from gateway.shapes.documents import Readiness, Requirement, Route, Simulation
 
 
 async def simulate_document(call: Call, raw: bytes) -> Response:
@@ -52,7 +52,25 @@ def _simulation(
         due_at=moment(plan.due_at),
         channel_hint=plan.channel_hint or None,
         pack_version=judged.pack_version or None,
+        readiness=_readiness(judged) if judged.readiness else None,
     )
+
+
+def _readiness(judged: intake_pb2.SimulateDocumentResponse) -> Readiness:
+    whole = sum(one.weight for one in judged.readiness)
+    met = sum(one.weight for one in judged.readiness if one.met)
+    requirements = [
+        Requirement(
+            id=one.id,
+            pointer=one.pointer,
+            weight=one.weight,
+            met=one.met,
+            label=one.label,
+            missing=one.missing or None,
+        )
+        for one in judged.readiness
+    ]
+    return Readiness(score=100 * met // whole, requirements=requirements)
 
 
 OPERATIONS = (

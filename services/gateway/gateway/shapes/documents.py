@@ -167,6 +167,24 @@ class Route(msgspec.Struct):
     rule: str
 
 
+class Requirement(msgspec.Struct, kw_only=True):
+    """One thing that speaks for a document being ready; `missing` says what to do where it is not met."""
+
+    id: str
+    pointer: str
+    weight: int
+    met: bool
+    label: str
+    missing: str | None
+
+
+class Readiness(msgspec.Struct, kw_only=True):
+    """`score` is the share of the weight that is met, in hundredths."""
+
+    score: int
+    requirements: list[Requirement]
+
+
 class Simulation(msgspec.Struct, kw_only=True):
     """What would happen to this document, by the very rules it would meet."""
 
@@ -177,6 +195,8 @@ class Simulation(msgspec.Struct, kw_only=True):
     due_at: Moment | None
     channel_hint: str | None
     pack_version: str | None
+    # Null where the type asks nothing of the kind.
+    readiness: Readiness | None
 
 
 class Price(msgspec.Struct):
@@ -229,6 +249,9 @@ class DocumentType(msgspec.Struct, kw_only=True):
     fields: list[Field]
     states: list[JsonObject]
     transitions: list[JsonObject]
+    # The role that files it, and the parts it is filed in where it is filed in parts.
+    filed_by: str = "declarant"
+    stages: list[JsonObject] = []
     pack_version: str | None = None
     # Mirrors declarations of the customs system, which alone files and moves them.
     declaration: bool = False

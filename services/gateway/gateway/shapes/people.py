@@ -11,7 +11,14 @@ from gateway.shapes.common import Code, Key, Moment, MomentIn, Name, Paged, Word
 
 Kind = Literal["importer", "exporter", "broker", "bank", "agency", "customs", "finance", "operator"]
 Role = Literal[
-    "declarant", "org_admin", "agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin"
+    "declarant",
+    "org_admin",
+    "agency_officer",
+    "bank_officer",
+    "customs_officer",
+    "finance_officer",
+    "operator_admin",
+    "applicant",
 ]
 Power = Literal["file", "amend", "withdraw", "pay"]
 Roles = Annotated[list[Role], msgspec.Meta(min_length=1, max_length=10)]
@@ -28,6 +35,32 @@ class Organisation(msgspec.Struct, kw_only=True):
     billing_mode: str | None
     attributes: list[str]
     activated_at: Moment | None
+    # APPLICANT, ACTIVE or REFUSED.
+    state: str
+
+
+class SignUp(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A company that asks to come in, and the person who will file its application."""
+
+    company_number: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    kind: Literal["importer", "exporter", "broker"]
+    company_name: Name
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=320)]
+    person_name: Name
+    language: Word
+
+
+class SignUpReceived(msgspec.Struct):
+    """Whoever reads the address goes on from the letter."""
+
+    status: Literal["received"] = "received"
+
+
+class CompanyNumberCheck(msgspec.Struct):
+    """Whether such a number can exist, and how it is written; not whether anybody has it."""
+
+    valid: bool
+    number: str | None
 
 
 class NewOrganisation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -161,6 +194,7 @@ def organisation(given: identity_pb2.Organisation) -> Organisation:
         billing_mode=given.billing_mode or None,
         attributes=list(given.attributes),
         activated_at=moment(given.activated_at),
+        state=given.state,
     )
 
 

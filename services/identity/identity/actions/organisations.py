@@ -17,11 +17,12 @@ from identity.store import organisations
 
 async def register(db: Database, vault: Vault, asked: Asked, wanted: Organisation) -> Organisation:
     asked.by.require(access.OPERATOR)
-    content = asdict(wanted) | {"id": "", "activated_at": ""}
+    content = asdict(wanted) | {"id": "", "activated_at": "", "state": ""}
     wish = request(vault, asked, "register_organisation", content)
     async with db.transaction() as tx:
-        organisation = replace(wanted, id=ids.new_id(), activated_at=clock.now())
-        earlier = await answered(tx, wish, organisation.id, organisation.activated_at)
+        now = clock.now()
+        organisation = replace(wanted, id=ids.new_id(), activated_at=now)
+        earlier = await answered(tx, wish, organisation.id, now)
         if earlier is not None:
             return await existing(tx, earlier)
         return await found(tx, organisation, await packs.rules_in_force(tx))

@@ -31,6 +31,8 @@ from identity.store import people, revocations
 # A token may be on its way out of another process while its client is revoked: no client is given a token
 # after its revocation, so voiding a little of the future costs nothing and closes the gap.
 REVOCATION_REACH_SECONDS = 60
+# Whoever keeps other roles signs in again after so long: a token that was on its way with the roles of before is void.
+CHANGE_REACH_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ async def dismiss_user(db: Database, by: Principal, organisation_id: str, user_i
         if user.dismissed_at is not None:
             return user
         user = replace(user, dismissed_at=clock.now())
-        await _change_standing(tx, user)
+        await _change_standing(tx, user, REVOCATION_REACH_SECONDS)
         for client in await people.live_clients_of(tx, user_id):
             await dismiss_client(tx, client)
         return user
@@ -130,7 +132,7 @@ async def change_roles(db: Database, by: Principal, organisation_id: str, user_i
             raise NotFound("NOT_FOUND", "no such user")
         check_roles(roles, await organisations.existing(tx, organisation_id))
         user = replace(user, roles=roles)
-        await _change_standing(tx, user)
+        await _change_standing(tx, user, CHANGE_REACH_SECONDS)
         return user
 
 
@@ -143,9 +145,9 @@ async def _locked_member(tx: Tx, organisation_id: str, user_id: str) -> User:
     return user
 
 
-async def _change_standing(tx: Tx, user: User) -> None:
+async def _change_standing(tx: Tx, user: User, reach_seconds: int) -> None:
     await people.set_standing(tx, user)
-    await revocations.add(tx, user.id, clock.now() + timedelta(seconds=REVOCATION_REACH_SECONDS))
+    await revocations.add(tx, user.id, clock.now() + timedelta(seconds=reach_seconds))
 
 
 async def admit_client(tx: Tx, client: Client) -> NewClient:

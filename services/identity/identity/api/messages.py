@@ -9,6 +9,7 @@ from portolan.identity.v1 import identity_pb2 as pb
 
 from identity.actions.mandates import Verdict
 from identity.actions.people import NewClient
+from identity.domain.applications import Application
 from identity.domain.invitations import Invitation
 from identity.domain.keys import SigningKey
 from identity.domain.mandates import Mandate, Wish
@@ -72,6 +73,18 @@ def organisation(value: Organisation) -> pb.Organisation:
         billing_mode=value.billing_mode,
         attributes=value.attributes,
         activated_at=wire.timestamp(value.activated_at),
+        state=value.state,
+    )
+
+
+def application(message: pb.SignUpRequest) -> Application:
+    return Application(
+        company_number=message.company_number,
+        kind=message.kind,
+        company_name=message.company_name,
+        language=message.language,
+        email=message.email,
+        person_name=message.person_name,
     )
 
 

@@ -11,7 +11,7 @@ from kit.sealing import Sealer
 from portolan.identity.v1 import identity_pb2 as pb
 from portolan.identity.v1 import identity_pb2_grpc
 
-from identity.actions import invitations, keyring, mandates, organisations, people, revocations
+from identity.actions import applying, invitations, keyring, mandates, organisations, packs, people, revocations
 from identity.actions.keyring import Keyring
 from identity.actions.passwords import Passwords
 from identity.actions.requests import Asked
@@ -32,6 +32,8 @@ AUTHORITY: dict[str, frozenset[str]] = {
     # Verifiers ask before they can verify anything; it names subjects whose tokens are void, no more.
     "ListRevocations": ANYONE,
     "RotateSigningKey": OPERATOR,
+    "SignUp": ANYONE,
+    "CheckCompanyNumber": ANYONE,
     "RegisterOrganisation": OPERATOR,
     "GetOrganisation": SIGNED_IN,
     "FindTraders": SERVICE,
@@ -96,6 +98,17 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
         async with self._db.connection() as connection:
             found = await revocations.since(connection, request.after_sequence)
         return pb.ListRevocationsResponse(revocations=map(messages.revocation, found))
+
+    async def SignUp(self, request: pb.SignUpRequest, context: Any) -> pb.SignUpResponse:
+        await applying.sign_up(self._db, self._sealer, messages.application(request))
+        return pb.SignUpResponse()
+
+    async def CheckCompanyNumber(
+        self, request: pb.CheckCompanyNumberRequest, context: Any
+    ) -> pb.CheckCompanyNumberResponse:
+        async with self._db.connection() as connection:
+            number = (await packs.rules_in_force(connection)).company_number(request.number)
+        return pb.CheckCompanyNumberResponse(valid=number is not None, number=number or "")
 
     async def RegisterOrganisation(
         self, request: pb.RegisterOrganisationRequest, context: Any

@@ -4,7 +4,7 @@ from kit.auth import Principal
 from kit.errors import Forbidden, NotFound
 
 from identity.domain.mandates import Mandate
-from identity.domain.organisations import DIRECTORY, Kind, Organisation
+from identity.domain.organisations import ACTIVE, DIRECTORY, Kind, Organisation
 
 OPERATOR = "operator_admin"
 SERVICE = "service"
@@ -42,7 +42,8 @@ def require_revocable(by: Principal, mandate: Mandate) -> None:
 def may_see(by: Principal, organisation: Organisation, is_connected: bool) -> bool:
     own = by.organisation_id == organisation.id
     official = by.organisation_kind in OFFICIALS
-    return own or official or is_connected or by.has(OPERATOR, SERVICE) or organisation.kind in DIRECTORY
+    listed = organisation.kind in DIRECTORY and organisation.state == ACTIVE
+    return own or official or is_connected or listed or by.has(OPERATOR, SERVICE)
 
 
 def sees_every_organisation(by: Principal) -> bool:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from identity.domain.organisations import Kind, Organisation
+from identity.domain.organisations import ACTIVE, Kind, Organisation
 from identity.domain.wrong import Wrong
 
 POWERS = ("file", "amend", "withdraw", "pay")
@@ -73,10 +73,10 @@ class Mandate:
 def check_grant(asked: Mandate, principal: Organisation | None, agent: Organisation | None) -> None:
     """Raises Invalid."""
     wrong = Wrong()
-    trades = principal is not None and principal.kind in PRINCIPALS
+    trades = principal is not None and principal.kind in PRINCIPALS and principal.state == ACTIVE
     message = "an importer or an exporter grants a mandate"
     wrong.unless(trades, "/principal_organisation_id", "PRINCIPAL", message)
-    brokers = agent is not None and agent.kind == Kind.BROKER
+    brokers = agent is not None and agent.kind == Kind.BROKER and agent.state == ACTIVE
     wrong.unless(brokers, "/agent_organisation_id", "AGENT", "a mandate is granted to a broker")
     _check_scope(asked, wrong)
     _check_dates(asked, wrong)

@@ -11,6 +11,7 @@ from packs.model import CompanyNumber
 
 from identity.domain.wrong import Wrong, is_name
 
+APPLICANT, ACTIVE, REFUSED = "APPLICANT", "ACTIVE", "REFUSED"
 ATTRIBUTES_MAX = 20
 COMPANY_NUMBER_CHARS_MAX = 40
 BILLING_MODES = frozenset({"subscriber", "occasional"})
@@ -56,11 +57,13 @@ class Organisation:
     language: str
     billing_mode: str
     attributes: tuple[str, ...]
-    activated_at: datetime
+    activated_at: datetime | None
+    state: str = ACTIVE
 
     @property
     def roles_allowed(self) -> frozenset[str]:
-        return ROLES[Kind(self.kind)]
+        """An applicant works on its own application alone."""
+        return ROLES[Kind(self.kind)] if self.state == ACTIVE else frozenset({"applicant"})
 
 
 @dataclass(frozen=True, slots=True)

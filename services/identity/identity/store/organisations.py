@@ -11,7 +11,7 @@ from kit.errors import Conflict
 from identity.domain.organisations import DIRECTORY, Organisation
 from identity.store import rows
 
-COLUMNS = "id, name, kind, company_number, agency_code, language, billing_mode, attributes, activated_at"
+COLUMNS = "id, name, kind, company_number, agency_code, language, billing_mode, attributes, activated_at, state"
 
 
 async def add(tx: Tx, organisation: Organisation) -> None:
@@ -102,7 +102,7 @@ async def page_visible_to(tx: Tx, seen_by: str, *, kind: str, after: str, limit:
         where (%s = '' or kind = %s)
           and id > %s
           and (
-              kind = any(%s)
+              (kind = any(%s) and state = 'ACTIVE')
               or id = %s
               or id in (select agent_organisation_id from mandates where principal_organisation_id = %s)
               or id in (select principal_organisation_id from mandates where agent_organisation_id = %s)

@@ -53,6 +53,11 @@ async def user_with_role(tx: Tx, organisation_id: str, role: str) -> User | None
     return await rows.one(tx, User, query, [organisation_id, role])
 
 
+async def users_with_role(tx: Tx, organisation_id: str, role: str) -> list[User]:
+    query = f"select {USER} from users where organisation_id = %s and %s = any(roles) order by id"
+    return await rows.many(tx, User, query, [organisation_id, role])
+
+
 async def user_by_email(tx: Tx, email: str) -> User | None:
     return await rows.one(tx, User, f"select {USER} from users where email = %s", [email])
 

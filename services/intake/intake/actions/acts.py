@@ -88,7 +88,7 @@ async def answered(tx: Tx, rulebooks: Rulebooks, act: Act, document: Document, t
         key = (act.caller.organisation_id, act.idempotency_key)
         if not await acts.remember(tx, *key, act.fingerprint(document.id), content, answer):
             raise _reused()
-    await accessing.wrote(tx, act.caller, f"{act.name}_document", document.id)
+    await accessing.wrote(tx, act.caller, f"{act.name.partition(':')[0]}_document", document.id)
     body, receipt = await documents.content(tx, document.id, document.version)
     return Acted(representation.document_json(head, body, receipt, tail), document.etag, replayed=False)
 

@@ -53,7 +53,7 @@ class AmendmentDesk:
         """The same key again is the same answer. Raises Invalid, Refused, PreconditionFailed."""
         request = amendments.read(act.request, act.caller.language)
         document, mandate_id = await acts.subject(self._db, self._directory, act, POWER)
-        judgement, links = await self._judged(document, mandate_id, request, act)
+        judgement, links = await self.judged(document, mandate_id, request, act)
         async with self._db.transaction() as tx:
             document = await acts.locked(tx, document.id)
             earlier = await acts.earlier(tx, act, document.id)
@@ -64,7 +64,7 @@ class AmendmentDesk:
                 raise Invalid("INVALID_DOCUMENT", violations=judgement.violations)
             return await self._enter(tx, document, Draft(act, request, judgement, links))
 
-    async def _judged(
+    async def judged(
         self, document: Document, mandate_id: str, request: Request, act: Act
     ) -> tuple[Judgement, Sequence[Link]]:
         """By the rules of production, of the version the document was born under."""
@@ -89,7 +89,7 @@ class AmendmentDesk:
         await versions.refuse_below_imputed(tx, document.id, draft.judgement.facts)
         steps = rules.steps_called_for(terms, (change.pointer for change in found))
         state = AmendmentState.PROPOSED if steps else AmendmentState.ACCEPTED
-        amendment = await self._store(tx, document, draft, found, state)
+        amendment = await self.store(tx, document, draft, found, state)
         if steps:
             document = await versions.propose(tx, kind, document, amendment, steps)
         else:
@@ -97,7 +97,7 @@ class AmendmentDesk:
         tail = _tail(amendment, steps, left_off=len(found) - len(amendment.changes))
         return await acts.answered(tx, self._rulebooks, act, document, tail)
 
-    async def _store(
+    async def store(
         self, tx: Tx, document: Document, draft: Draft, found: list[Change], state: AmendmentState
     ) -> Amendment:
         now, version = clock.now(), await store.next_version(tx, document.id)

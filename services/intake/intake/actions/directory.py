@@ -41,8 +41,10 @@ class Directory:
 
     async def profile(self, organisation_id: str) -> Profile:
         """Without identity the profile last known serves: it steers rules and prices, it authorises nothing."""
+        known = self._profiles.known(organisation_id, PROFILE_SECONDS)
+        seconds = PROFILE_SECONDS if known is None or known.is_settled else 0.0
         try:
-            return await self._profiles.get(organisation_id, PROFILE_SECONDS, self._ask_profile)
+            return await self._profiles.get(organisation_id, seconds, self._ask_profile)
         except Unavailable:
             known = self._profiles.known(organisation_id, PROFILE_WITHOUT_IDENTITY_SECONDS)
             if known is None:
@@ -86,7 +88,8 @@ def _no_mandate() -> Forbidden:
 
 
 def _profile(organisation: identity_pb2.Organisation) -> Profile:
-    return Profile(organisation.id, tuple(organisation.attributes), organisation.billing_mode)
+    is_settled = organisation.state in ("", "ACTIVE")
+    return Profile(organisation.id, tuple(organisation.attributes), organisation.billing_mode, is_settled)
 
 
 class Memory(Generic[K, V]):

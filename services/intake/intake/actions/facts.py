@@ -15,6 +15,7 @@ from intake.domain.amendments import Amendment, Change
 from intake.domain.documents import Document
 from intake.domain.imputations import Imputation
 from intake.domain.information import Request
+from intake.domain.stages import Admitted
 from intake.domain.titles import TitleLine
 from intake.domain.values import decimal_text
 
@@ -81,6 +82,39 @@ def amendment_proposed(document: Document, amendment: Amendment, steps: Sequence
         changes=[_change(change) for change in amendment.changes],
         steps=steps,
         remarks=amendment.remarks,
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def document_completed(document: Document, completed_by: str, at: datetime, facts_json: bytes) -> OutboxEntry:
+    message = events_pb2.DocumentCompleted(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        pack_version=document.pack_version,
+        version=document.version,
+        state=document.state,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        completed_by=completed_by,
+        completed_at=wire.timestamp(at),
+        facts_json=facts_json,
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def organisation_admitted(document: Document, admitted: Admitted, at: datetime) -> OutboxEntry:
+    message = events_pb2.OrganisationAdmitted(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        name=admitted.name,
+        kind=admitted.kind,
+        company_number=admitted.company_number,
+        billing_mode=admitted.billing_mode,
+        admitted_at=wire.timestamp(at),
     )
     return OutboxEntry(TOPIC, document.id, message)
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from kit import clock, ids, telemetry, trace, wire
 from kit.database import Database, Tx
 from kit.errors import Invalid, PortolanError, Unavailable, fault
 from kit.outbox import OutboxEntry
+from packs.model import DocumentType
 from portolan.intake.v1 import events_pb2
 
 from intake.actions import metrics, referring
 from intake.actions.numbers import Numbers
 from intake.actions.referring import Referrer, Resolved
-from intake.domain import representation
+from intake.domain import representation, stages
 from intake.domain.accesses import Access
 from intake.domain.canonical import canonical
 from intake.domain.documents import Document
@@ -25,7 +27,8 @@ from intake.domain.receipts import ReceiptKey, body_digest
 from intake.domain.references import reference
 from intake.domain.relations import Link
 from intake.domain.rulebook import Candidate, Judgement, Rulebook
-from intake.store import accesses, attachments, relations, submissions
+from intake.domain.stages import Judged
+from intake.store import accesses, attachments, marks, relations, submissions
 from intake.store import drafts as draft_store
 from intake.store.relations import Related
 from intake.store.submissions import Acceptance, EarlierAnswer, Key
@@ -147,6 +150,12 @@ class Register:
     async def resolved(self, referrer: Referrer, judgement: Judgement) -> Resolved:
         """To what a document refers, and what is wrong with that."""
         return await referring.resolved(self._db, referrer, judgement)
+
+    async def readiness(self, kind: DocumentType, owner: str, body: Mapping[str, Any]) -> list[Judged]:
+        """What speaks for a document being ready, the values of others' documents considered."""
+        async with self._db.connection() as connection:
+            taken = await marks.taken(connection, kind.key, stages.marks(kind, body), owner, stages.rivals(kind))
+        return stages.readiness(kind, body, taken)
 
     async def earlier(self, keys: Sequence[Key]) -> dict[Key, EarlierAnswer]:
         async with self._db.connection() as connection:

@@ -14,15 +14,16 @@ from intake.actions import metrics
 from intake.actions.directory import Directory
 from intake.actions.referring import Referrer
 from intake.actions.register import Answer, Draft, Register, replay
-from intake.domain import envelope
+from intake.domain import envelope, stages
 from intake.domain.drafts import Origin
 from intake.domain.envelope import Envelope
 from intake.domain.parties import Filing
-from intake.domain.rulebook import Candidate, Judgement, Rulebook, Rulebooks
+from intake.domain.rulebook import BODY, Candidate, Judgement, Rulebook, Rulebooks
 from intake.domain.wording import violation
 from intake.store.submissions import EarlierAnswer, Key
 
-DECLARANT = "declarant"
+# Whoever may file anything; which documents, their types say.
+FILERS = ("declarant", "applicant")
 
 Outcome = Answer | PortolanError
 Parties = tuple[str, str, str, str]
@@ -71,6 +72,19 @@ class Simulation:
     owner_organisation_id: str
     facts_json: bytes
     pack_version: str
+    readiness: Sequence[ShownRequirement] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRequirement:
+    """In the caller's language."""
+
+    id: str
+    pointer: str
+    weight: int
+    is_met: bool
+    label: str
+    missing: str
 
 
 class SubmissionDesk:
@@ -101,17 +115,34 @@ class SubmissionDesk:
         except Invalid as misshapen:
             return Simulation(misshapen.violations, "", "", b"", book.pack.version)
         owner = asked.on_behalf_of or caller.organisation_id
+        stages.require_filer(book.kind(asked.type), caller.roles)
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
         candidate = Candidate("", asked.body, filing, clock.now(), caller.language)
         judgement = book.rules(asked.type, caller.language).judge(candidate)
         resolved = await self._register.resolved(Referrer(caller, owner, "", caller.language), judgement)
         violations = [*judgement.violations, *resolved.violations]
-        return Simulation(violations, asked.type, owner, judgement.facts_json, book.pack.version)
+        shown = await self._readiness(book, asked, owner, caller.language)
+        return Simulation(violations, asked.type, owner, judgement.facts_json, book.pack.version, shown)
+
+    async def _readiness(self, book: Rulebook, asked: Envelope, owner: str, language: str) -> list[ShownRequirement]:
+        kind, label = book.kind(asked.type), book.pack.label
+        judged = await self._register.readiness(kind, owner, asked.body) if kind.readiness else []
+        return [
+            ShownRequirement(
+                id=one.requirement.id,
+                pointer=BODY + one.requirement.pointer,
+                weight=one.requirement.weight,
+                is_met=one.is_met,
+                label=label(one.requirement.labels, language),
+                missing="" if one.is_met else label(one.requirement.missing, language),
+            )
+            for one in judged
+        ]
 
     async def _open(self, submission: Submission) -> Opened | PortolanError:
         try:
             caller = await self._verifier.verify(submission.access_token)
-            caller.require(DECLARANT)
+            caller.require(*FILERS)
             envelope.idempotency_key(submission.idempotency_key)
         except PortolanError as error:
             return error
@@ -156,6 +187,7 @@ class SubmissionDesk:
     def _judged(self, opened: Opened, asked: Envelope, filing: Filing) -> Draft:
         now = clock.now()
         book = self._rulebooks.in_force(now)
+        stages.require_filer(book.kind(asked.type), opened.caller.roles)
         candidate = Candidate(ids.new_id(), asked.body, filing, now, opened.language)
         judgement = _valid(book, asked.type, candidate)
         traceparent = trace.begin(opened.submission.traceparent)

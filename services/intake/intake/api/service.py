@@ -30,12 +30,13 @@ from intake.actions.accessing import AccessLog
 from intake.actions.acts import Act
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
+from intake.actions.completing import StageDesk
 from intake.actions.declaring import DeclarationDesk
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
 from intake.actions.informing import Reply
 from intake.actions.reading import Seen
-from intake.actions.submitting import DECLARANT, SubmissionDesk
+from intake.actions.submitting import FILERS, SubmissionDesk
 from intake.api import stream
 from intake.api.drafts import DraftApi, Drafts
 from intake.domain import representation
@@ -44,7 +45,7 @@ from intake.domain.rulebook import Rulebooks
 from intake.store.documents import Filter
 
 CUSTOMS = frozenset({"customs_officer"})
-DECLARANTS = frozenset({DECLARANT})
+DECLARANTS = frozenset(FILERS)
 OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
 # Of a waiting call's time, what is kept for answering it.
 ANSWER_S = 0.5
@@ -57,6 +58,7 @@ AUTHORITY = {
     "ListDocuments": SIGNED_IN,
     "WithdrawDocument": DECLARANTS,
     "AmendDocument": DECLARANTS,
+    "CompleteStage": DECLARANTS,
     "CancelDocument": DECLARANTS,
     "ProvideInformation": DECLARANTS,
     "GetTimeline": SIGNED_IN,
@@ -97,6 +99,7 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
         desk: SubmissionDesk,
         amendments: AmendmentDesk,
         declarations: DeclarationDesk,
+        stages: StageDesk,
         watch: TimelineWatch,
         attachments: Attachments,
         accesses: AccessLog,
@@ -109,6 +112,7 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
         self._desk = desk
         self._amendments = amendments
         self._declarations = declarations
+        self._stages = stages
         self._watch = watch
         self._attachments = attachments
         self._accesses = accesses
@@ -125,6 +129,17 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
             owner_organisation_id=judged.owner_organisation_id,
             facts_json=judged.facts_json,
             pack_version=judged.pack_version,
+            readiness=[
+                pb.Requirement(
+                    id=one.id,
+                    pointer=one.pointer,
+                    weight=one.weight,
+                    met=one.is_met,
+                    label=one.label,
+                    missing=one.missing,
+                )
+                for one in judged.readiness
+            ],
         )
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.GetDocumentResponse:
@@ -148,6 +163,12 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
         act = Act("amend", caller(), request.id, request.if_match, request.idempotency_key, request.request_json)
         acted = await self._amendments.amend(act)
         return pb.AmendDocumentResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
+
+    async def CompleteStage(self, request: pb.CompleteStageRequest, context: Any) -> pb.CompleteStageResponse:
+        name = f"complete:{request.stage}"
+        act = Act(name, caller(), request.id, request.if_match, request.idempotency_key, request.request_json)
+        acted = await self._stages.complete(act, request.stage)
+        return pb.CompleteStageResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
 
     async def CancelDocument(self, request: pb.CancelDocumentRequest, context: Any) -> pb.CancelDocumentResponse:
         reason = request.reason

@@ -10,6 +10,8 @@ class Profile:
     organisation_id: str
     attributes: tuple[str, ...] = ()
     billing_mode: str = ""
+    # An applicant may be admitted at any moment, and is another one from then on.
+    is_settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,10 @@ def document_type_json(kind: DocumentType, dictionary: Dictionary, pack_version:
                 {"from": move.from_, "event": move.event, "actor": move.actor, "to": move.to}
                 for move in kind.transitions
             ],
+            "filed_by": kind.filed_by,
+            "stages": [
+                {"key": one.key, "labels": one.labels, "in": one.in_, "fields": one.fields} for one in kind.stages
+            ],
             "schema": kind.schema,
             "fields": [_field(one) for one in described({kind.key: kind.schema}, dictionary)],
             "pack_version": pack_version,

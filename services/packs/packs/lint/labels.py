@@ -9,7 +9,7 @@ from ..errors import Finding
 from ..source import Place, Source
 from .subject import Subject
 
-LABEL_KEYS = {"labels", "x-labels", "asked", "messages"}
+LABEL_KEYS = {"labels", "x-labels", "asked", "messages", "missing"}
 
 
 def every_language(subject: Subject) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ class Arrival(NamedTuple):
 def walk(kind: DocumentType) -> Iterator[tuple[int, States, States]]:
     """Each step, where the document may be before it and once it may be decided; nowhere if no way leads to it."""
     reached = {index: frozenset[str]() for index in range(len(kind.steps))}
-    waiting, met = [Arrival(0, frozenset({kind.initial_state}), True)] if kind.steps else [], set[Arrival]()
+    waiting, met = [Arrival(0, kind.case_begins_in, True)] if kind.steps else [], set[Arrival]()
     while waiting:
         arrival = waiting.pop()
         if arrival in met or arrival.place >= len(kind.steps):

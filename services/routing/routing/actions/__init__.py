@@ -3,7 +3,7 @@
 from . import visits_said as visits_said
 from .asking import lapse, provide_information, request_information
 from .deciding import claim, decide, release
-from .hearing import amend, cancel, open_case, withdraw
+from .hearing import amend, cancel, open_case, open_completed, withdraw
 from .mandates import IdentityMandates, Mandate, Mandates, mandate_needed
 from .planning import Plan, plan, seed
 from .said import TOPIC, quantity
@@ -39,6 +39,7 @@ __all__ = [
     "list_visits",
     "mandate_needed",
     "open_case",
+    "open_completed",
     "plan",
     "propose_visit",
     "provide_information",

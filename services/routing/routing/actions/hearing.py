@@ -13,7 +13,13 @@ from .said import entries, say
 
 
 async def open_case(tx: Tx, rulebooks: store.Rulebooks, document: Submission) -> None:
-    """Once per document, whatever is heard twice."""
+    """Once per document, whatever is heard twice. One that is filed in stages waits until it is whole."""
+    rulebook = await rulebooks.of(document.pack_version, tx)
+    if not rulebook.type(document.document_type).is_filed_in_stages:
+        await open_completed(tx, rulebooks, document)
+
+
+async def open_completed(tx: Tx, rulebooks: store.Rulebooks, document: Submission) -> None:
     now, rulebook = clock.now(), await rulebooks.of(document.pack_version, tx)
     history = await store.history(tx, document.owner_organisation_id, document.facts, rulebook.pack.risk, now)
     case, facts = domain.open_case(document, rulebook, now, ids.new_id, history)

@@ -60,6 +60,16 @@ class IdentityServiceStub:
                 request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListRevocationsRequest.SerializeToString,
                 response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListRevocationsResponse.FromString,
                 _registered_method=True)
+        self.SignUp = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/SignUp',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.SignUpRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.SignUpResponse.FromString,
+                _registered_method=True)
+        self.CheckCompanyNumber = channel.unary_unary(
+                '/portolan.identity.v1.IdentityService/CheckCompanyNumber',
+                request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.CheckCompanyNumberRequest.SerializeToString,
+                response_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.CheckCompanyNumberResponse.FromString,
+                _registered_method=True)
         self.RegisterOrganisation = channel.unary_unary(
                 '/portolan.identity.v1.IdentityService/RegisterOrganisation',
                 request_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.RegisterOrganisationRequest.SerializeToString,
@@ -200,6 +210,20 @@ class IdentityServiceServicer:
 
     def ListRevocations(self, request, context):
         """Subjects whose tokens are void before they expire. Idempotent; polled by verifiers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignUp(self, request, context):
+        """A company asks to come in: its first person gets a letter. Open to anybody, and the same answer whatever is known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckCompanyNumber(self, request, context):
+        """Whether a company number can exist. Open to anybody; says nothing about who has it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -366,6 +390,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ListRevocations,
                     request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListRevocationsRequest.FromString,
                     response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.ListRevocationsResponse.SerializeToString,
+            ),
+            'SignUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignUp,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.SignUpRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.SignUpResponse.SerializeToString,
+            ),
+            'CheckCompanyNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckCompanyNumber,
+                    request_deserializer=portolan_dot_identity_dot_v1_dot_identity__pb2.CheckCompanyNumberRequest.FromString,
+                    response_serializer=portolan_dot_identity_dot_v1_dot_identity__pb2.CheckCompanyNumberResponse.SerializeToString,
             ),
             'RegisterOrganisation': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterOrganisation,
@@ -609,6 +643,60 @@ class IdentityService:
             '/portolan.identity.v1.IdentityService/ListRevocations',
             portolan_dot_identity_dot_v1_dot_identity__pb2.ListRevocationsRequest.SerializeToString,
             portolan_dot_identity_dot_v1_dot_identity__pb2.ListRevocationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/SignUp',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.SignUpRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.SignUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckCompanyNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.identity.v1.IdentityService/CheckCompanyNumber',
+            portolan_dot_identity_dot_v1_dot_identity__pb2.CheckCompanyNumberRequest.SerializeToString,
+            portolan_dot_identity_dot_v1_dot_identity__pb2.CheckCompanyNumberResponse.FromString,
             options,
             channel_credentials,
             insecure,

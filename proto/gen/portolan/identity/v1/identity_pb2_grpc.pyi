@@ -42,6 +42,10 @@ class IdentityServiceStub:
     RotateSigningKey: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RotateSigningKeyRequest, _identity_pb2.RotateSigningKeyResponse]
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListRevocationsRequest, _identity_pb2.ListRevocationsResponse]
     """Subjects whose tokens are void before they expire. Idempotent; polled by verifiers."""
+    SignUp: _grpc.UnaryUnaryMultiCallable[_identity_pb2.SignUpRequest, _identity_pb2.SignUpResponse]
+    """A company asks to come in: its first person gets a letter. Open to anybody, and the same answer whatever is known."""
+    CheckCompanyNumber: _grpc.UnaryUnaryMultiCallable[_identity_pb2.CheckCompanyNumberRequest, _identity_pb2.CheckCompanyNumberResponse]
+    """Whether a company number can exist. Open to anybody; says nothing about who has it."""
     RegisterOrganisation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.RegisterOrganisationRequest, _identity_pb2.RegisterOrganisationResponse]
     GetOrganisation: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetOrganisationRequest, _identity_pb2.GetOrganisationResponse]
     FindTraders: _grpc.UnaryUnaryMultiCallable[_identity_pb2.FindTradersRequest, _identity_pb2.FindTradersResponse]
@@ -86,6 +90,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     RotateSigningKey: _aio.UnaryUnaryMultiCallable[_identity_pb2.RotateSigningKeyRequest, _identity_pb2.RotateSigningKeyResponse]  # type: ignore[assignment]
     ListRevocations: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListRevocationsRequest, _identity_pb2.ListRevocationsResponse]  # type: ignore[assignment]
     """Subjects whose tokens are void before they expire. Idempotent; polled by verifiers."""
+    SignUp: _aio.UnaryUnaryMultiCallable[_identity_pb2.SignUpRequest, _identity_pb2.SignUpResponse]  # type: ignore[assignment]
+    """A company asks to come in: its first person gets a letter. Open to anybody, and the same answer whatever is known."""
+    CheckCompanyNumber: _aio.UnaryUnaryMultiCallable[_identity_pb2.CheckCompanyNumberRequest, _identity_pb2.CheckCompanyNumberResponse]  # type: ignore[assignment]
+    """Whether a company number can exist. Open to anybody; says nothing about who has it."""
     RegisterOrganisation: _aio.UnaryUnaryMultiCallable[_identity_pb2.RegisterOrganisationRequest, _identity_pb2.RegisterOrganisationResponse]  # type: ignore[assignment]
     GetOrganisation: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetOrganisationRequest, _identity_pb2.GetOrganisationResponse]  # type: ignore[assignment]
     FindTraders: _aio.UnaryUnaryMultiCallable[_identity_pb2.FindTradersRequest, _identity_pb2.FindTradersResponse]  # type: ignore[assignment]
@@ -157,6 +165,22 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.ListRevocationsResponse, _abc.Awaitable[_identity_pb2.ListRevocationsResponse]]:
         """Subjects whose tokens are void before they expire. Idempotent; polled by verifiers."""
+
+    @_abc_1.abstractmethod
+    def SignUp(
+        self,
+        request: _identity_pb2.SignUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.SignUpResponse, _abc.Awaitable[_identity_pb2.SignUpResponse]]:
+        """A company asks to come in: its first person gets a letter. Open to anybody, and the same answer whatever is known."""
+
+    @_abc_1.abstractmethod
+    def CheckCompanyNumber(
+        self,
+        request: _identity_pb2.CheckCompanyNumberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.CheckCompanyNumberResponse, _abc.Awaitable[_identity_pb2.CheckCompanyNumberResponse]]:
+        """Whether a company number can exist. Open to anybody; says nothing about who has it."""
 
     @_abc_1.abstractmethod
     def RegisterOrganisation(

@@ -514,3 +514,104 @@ class InformationProvided(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InformationProvided: _TypeAlias = InformationProvided  # noqa: Y015
+
+@_typing.final
+class DocumentCompleted(_message.Message):
+    """A document that is filed in stages is whole: its case begins. As DocumentSubmitted, of the version that is in effect now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    COMPLETED_BY_FIELD_NUMBER: _builtins.int
+    COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    FACTS_JSON_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    pack_version: _builtins.str
+    version: _builtins.int
+    state: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    completed_by: _builtins.str
+    facts_json: _builtins.bytes
+    @_builtins.property
+    def completed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        pack_version: _builtins.str = ...,
+        version: _builtins.int = ...,
+        state: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        completed_by: _builtins.str = ...,
+        completed_at: _timestamp_pb2.Timestamp | None = ...,
+        facts_json: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "completed_by", b"completed_by", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "state", b"state", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentCompleted: _TypeAlias = DocumentCompleted  # noqa: Y015
+
+@_typing.final
+class OrganisationAdmitted(_message.Message):
+    """The organisation that owns the document is admitted, as its body says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    COMPANY_NUMBER_FIELD_NUMBER: _builtins.int
+    BILLING_MODE_FIELD_NUMBER: _builtins.int
+    ADMITTED_AT_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    name: _builtins.str
+    kind: _builtins.str
+    company_number: _builtins.str
+    billing_mode: _builtins.str
+    @_builtins.property
+    def admitted_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        company_number: _builtins.str = ...,
+        billing_mode: _builtins.str = ...,
+        admitted_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "billing_mode", b"billing_mode", "company_number", b"company_number", "document_id", b"document_id", "kind", b"kind", "name", b"name", "owner_organisation_id", b"owner_organisation_id", "reference", b"reference", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrganisationAdmitted: _TypeAlias = OrganisationAdmitted  # noqa: Y015

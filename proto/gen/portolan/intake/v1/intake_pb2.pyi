@@ -159,6 +159,7 @@ class SimulateDocumentResponse(_message.Message):
     OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
     PACK_VERSION_FIELD_NUMBER: _builtins.int
+    READINESS_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
     type: _builtins.str
     owner_organisation_id: _builtins.str
@@ -167,6 +168,10 @@ class SimulateDocumentResponse(_message.Message):
     pack_version: _builtins.str
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[_type_pb2.Violation]: ...
+    @_builtins.property
+    def readiness(self) -> _containers.RepeatedCompositeFieldContainer[Global___Requirement]:
+        """What speaks for the document being ready; none where its type asks nothing."""
+
     def __init__(
         self,
         *,
@@ -176,14 +181,106 @@ class SimulateDocumentResponse(_message.Message):
         owner_organisation_id: _builtins.str = ...,
         facts_json: _builtins.bytes = ...,
         pack_version: _builtins.str = ...,
+        readiness: _abc.Iterable[Global___Requirement] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "type", b"type", "valid", b"valid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "readiness", b"readiness", "type", b"type", "valid", b"valid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SimulateDocumentResponse: _TypeAlias = SimulateDocumentResponse  # noqa: Y015
+
+@_typing.final
+class Requirement(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    POINTER_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    MET_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    pointer: _builtins.str
+    weight: _builtins.int
+    met: _builtins.bool
+    label: _builtins.str
+    """In the caller's language; `missing` only where it is not met."""
+    missing: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        pointer: _builtins.str = ...,
+        weight: _builtins.int = ...,
+        met: _builtins.bool = ...,
+        label: _builtins.str = ...,
+        missing: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "label", b"label", "met", b"met", "missing", b"missing", "pointer", b"pointer", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Requirement: _TypeAlias = Requirement  # noqa: Y015
+
+@_typing.final
+class CompleteStageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    IF_MATCH_FIELD_NUMBER: _builtins.int
+    REQUEST_JSON_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    stage: _builtins.str
+    if_match: _builtins.str
+    request_json: _builtins.bytes
+    idempotency_key: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        stage: _builtins.str = ...,
+        if_match: _builtins.str = ...,
+        request_json: _builtins.bytes = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "idempotency_key", b"idempotency_key", "if_match", b"if_match", "request_json", b"request_json", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteStageRequest: _TypeAlias = CompleteStageRequest  # noqa: Y015
+
+@_typing.final
+class CompleteStageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_JSON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    document_json: _builtins.bytes
+    etag: _builtins.str
+    replayed: _builtins.bool
+    def __init__(
+        self,
+        *,
+        document_json: _builtins.bytes = ...,
+        etag: _builtins.str = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_json", b"document_json", "etag", b"etag", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteStageResponse: _TypeAlias = CompleteStageResponse  # noqa: Y015
 
 @_typing.final
 class GetDocumentRequest(_message.Message):

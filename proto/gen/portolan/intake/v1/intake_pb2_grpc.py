@@ -71,6 +71,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.FromString,
                 _registered_method=True)
+        self.CompleteStage = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/CompleteStage',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CompleteStageRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CompleteStageResponse.FromString,
+                _registered_method=True)
         self.ProvideInformation = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ProvideInformation',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.SerializeToString,
@@ -256,6 +261,13 @@ class IntakeServiceServicer:
 
     def CancelDocument(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteStage(self, request, context):
+        """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -472,6 +484,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.CancelDocument,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.SerializeToString,
+            ),
+            'CompleteStage': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteStage,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CompleteStageRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CompleteStageResponse.SerializeToString,
             ),
             'ProvideInformation': grpc.unary_unary_rpc_method_handler(
                     servicer.ProvideInformation,
@@ -800,6 +817,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/CancelDocument',
             portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteStage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/CompleteStage',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CompleteStageRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CompleteStageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class IntakeServiceStub:
     A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
     """
     CancelDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]
+    CompleteStage: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CompleteStageRequest, _intake_pb2.CompleteStageResponse]
+    """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
     ProvideInformation: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ProvideInformationRequest, _intake_pb2.ProvideInformationResponse]
     """The operator's answers to an agency. The same answers again are the same document."""
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]
@@ -111,6 +113,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
     """
     CancelDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]  # type: ignore[assignment]
+    CompleteStage: _aio.UnaryUnaryMultiCallable[_intake_pb2.CompleteStageRequest, _intake_pb2.CompleteStageResponse]  # type: ignore[assignment]
+    """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
     ProvideInformation: _aio.UnaryUnaryMultiCallable[_intake_pb2.ProvideInformationRequest, _intake_pb2.ProvideInformationResponse]  # type: ignore[assignment]
     """The operator's answers to an agency. The same answers again are the same document."""
     GetTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]  # type: ignore[assignment]
@@ -212,6 +216,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.CancelDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.CancelDocumentResponse, _abc.Awaitable[_intake_pb2.CancelDocumentResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CompleteStage(
+        self,
+        request: _intake_pb2.CompleteStageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.CompleteStageResponse, _abc.Awaitable[_intake_pb2.CompleteStageResponse]]:
+        """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
 
     @_abc_1.abstractmethod
     def ProvideInformation(
