@@ -14,7 +14,7 @@ from packs.decisions import DecisionTable
 from packs.reader import default_pack_path
 from portolan_cli import generation
 from portolan_cli.generation.chance import Chance
-from portolan_cli.generation.script import Imputing, Script
+from portolan_cli.generation.script import Imputing, Script, Settling
 from portolan_cli.reference import acts, course, effects, table
 from portolan_cli.reference.book import Book
 from portolan_cli.reference.judge import Filed, judge
@@ -45,7 +45,14 @@ class Obliging(Script):
 
 
 def script(imputing: Imputing = ALL_AT_ONCE, **changes: Any) -> Script:
-    plain: dict[str, Any] = {"duplicate": False, "asks": False, "ends": "", "ends_after": 0, "amends": ""}
+    plain: dict[str, Any] = {
+        "duplicate": False,
+        "asks": False,
+        "ends": "",
+        "ends_after": 0,
+        "amends": "",
+        "settling": Settling(0.0, too_much=False),
+    }
     mix, reasons = generation.load(default_pack_path()), {"WHY": ("refuse", "reject")}
     return Obliging(Chance("test"), mix, reasons, imputing=imputing, **{**plain, **changes})
 

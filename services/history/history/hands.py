@@ -11,6 +11,7 @@ from typing import Any, cast
 import routing.actions as routing_actions
 from intake.actions import cancelling, imputing, informing, withdrawing
 from intake.actions.acts import Act as OwnersAct
+from intake.actions.declaring import DeclarationDesk
 from intake.actions.informing import Reply
 from intake.actions.register import Answer
 from intake.actions.submitting import Submission, SubmissionDesk
@@ -47,10 +48,15 @@ class Live:
 
     document: Generated
     id: str
+    reference: str
     imputations: list[str] = field(default_factory=list)
 
     def key(self, number: int) -> str:
         return f"history-{self.document.name}-{number}"
+
+
+def can(act: Act) -> bool:
+    return act.kind in _ACTS
 
 
 class Hands:
@@ -60,6 +66,7 @@ class Hands:
         doorman = cast(TokenVerifier, Doorman(people))
         self._desk = SubmissionDesk(house.rulebooks, doorman, house.directory, house.register)
         self._intake, self._routing = house.databases["intake"], house.databases["routing"]
+        self._declarations = DeclarationDesk(self._intake, house.rulebooks, house.directory, house.register)
 
     async def submit(self, document: Generated) -> Answer | PortolanError:
         owner, submitter = (self._people.traders[one.key] for one in (document.owner, document.submitter))
@@ -112,16 +119,32 @@ class Hands:
         )
 
     async def _impute(self, live: Live, number: int, act: Act) -> None:
-        day = clock.now().astimezone(self._house.rulebooks.in_force(clock.now()).timezone).date()
         declared = {
             **act.request,
             "declaration_number": f"{live.document.name}-{act.request['declaration_number']}",
-            "registered_on": day.isoformat(),
+            "registered_on": self._day(),
         }
         imputed = await imputing.impute(
             self._intake, self._house.rulebooks, self._customs(), live.id, json.dumps(declared).encode()
         )
         live.imputations.append(json.loads(imputed.imputation_json)["id"])
+
+    async def _declare(self, live: Live, number: int, act: Act) -> None:
+        """Customs' own system tells of a declaration, event by event."""
+        now = clock.now()
+        declared = f"{live.document.name}-{act.request['number']}"
+        for event in act.request["events"]:
+            told = {"event_id": f"{declared}-{event}", "event": event, "occurred_at": now.isoformat()}
+            if event == "REGISTERED":
+                whose = {"number": declared, "company_number": live.document.owner.company_number}
+                lines = [{**line, "title": live.reference} for line in act.request["declaration"]["lines"]]
+                told["declaration"] = {
+                    **act.request["declaration"],
+                    **whose,
+                    "lines": lines,
+                    "registered_on": self._day(),
+                }
+            await self._declarations.tell(self._customs(), declared, json.dumps(told).encode())
 
     async def _give_back(self, live: Live, number: int, act: Act) -> None:
         imputation = live.imputations[act.request["number"]]
@@ -160,6 +183,9 @@ class Hands:
         found = next((one for one in tasks if one.is_live and (one.agency, one.step, one.rule) == wanted), None)
         return found.id if found is not None else live.id
 
+    def _day(self) -> str:
+        return clock.now().astimezone(self._house.rulebooks.in_force(clock.now()).timezone).date().isoformat()
+
     def _owner(self, live: Live) -> Principal:
         return self._people.traders[live.document.submitter.key]
 
@@ -177,6 +203,7 @@ _ACTS: Mapping[str, Callable[[Hands, Live, int, Act], Awaitable[None]]] = {
     acts.ASK: Hands._ask,
     acts.PROVIDE: Hands._provide,
     acts.IMPUTE: Hands._impute,
+    acts.DECLARE: Hands._declare,
     acts.GIVE_BACK: Hands._give_back,
     acts.AMEND: Hands._amend,
     acts.CANCEL: Hands._cancel,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from intake.actions.register import Answer
 from kit.errors import PortolanError
@@ -18,7 +20,7 @@ from portolan_cli.reference.book import Book
 from portolan_cli.reference.judge import Filed
 from portolan_cli.reference.life import begin
 
-from history.hands import Hands, Live
+from history.hands import Hands, Live, can
 from history.house import House
 from history.pace import Pace
 from history.people import People
@@ -111,7 +113,7 @@ class History:
     async def _foretold(self, due: Due) -> Sequence[Act]:
         assert due.live is not None  # noqa: S101 - it was submitted
         filed = replace(self._filed(due, due.live.id), known=await self._hands.known(due.live))
-        return course.run(begin(self._book, filed, due.document.script)).acts
+        return list(takewhile(can, course.run(begin(self._book, filed, due.document.script)).acts))
 
     async def _submit(self, due: Due) -> Due | None:
         self.lived.documents += 1
@@ -121,7 +123,12 @@ class History:
             return None
         if due.document.script.duplicate:
             await self._hands.submit(due.document)
-        return Due(due.at, due.place, due.document, Live(due.document, answer.document_id))
+        return Due(
+            due.at,
+            due.place,
+            due.document,
+            Live(due.document, answer.document_id, json.loads(answer.document_json)["reference"]),
+        )
 
     async def _act(self, due: Due) -> Due | None:
         assert due.live is not None  # noqa: S101 - what has acts was submitted

@@ -14,7 +14,7 @@ from portolan_cli.generation.bodies import Bodies
 from portolan_cli.generation.chance import Chance
 from portolan_cli.generation.companies import Company
 from portolan_cli.generation.mix import Mix
-from portolan_cli.generation.script import Script, imputing
+from portolan_cli.generation.script import Script, imputing, settling
 
 UNKNOWN_GOODS = "000000"
 UNKNOWN_CODE, CHECK_DIGIT, WRONG_TOTAL, NO_NEED = "unknown_code", "check_digit", "wrong_total", "no_need"
@@ -122,6 +122,7 @@ class Generator:
             ends_after=chance.whole(0, len(kind.steps)),
             amends=_amends(chance, of.amended / amending) if amending else "",
             imputing=imputing(chance.of("imputing"), self._mix),
+            settling=settling(chance.of("settling"), self._mix),
         )
 
     def _share_of(self, can: Any) -> float:

@@ -49,6 +49,15 @@ class Imputing(_Part, frozen=True):
     incomplete: float
     too_much: float
     given_back: float
+    declared: float
+
+
+class Settling(_Part, frozen=True):
+    """Of titles of which something is imputed."""
+
+    paid: float
+    in_full: float
+    too_much: float
 
 
 class Companies(_Part, frozen=True):
@@ -97,6 +106,7 @@ class Mix(_Part, frozen=True):
     faults: Faults
     acts: Acts
     imputing: Imputing
+    settling: Settling
     disagreement: float
     reduced: float
     answers: dict[str, dict[str, float]]

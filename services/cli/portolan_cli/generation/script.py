@@ -29,6 +29,15 @@ class Imputing:
     parts: tuple[float, ...]
     too_much: bool
     given_back: int
+    declared: bool = False
+
+
+@dataclass(frozen=True)
+class Settling:
+    """`share` of what is imputed; nothing where it is 0."""
+
+    share: float
+    too_much: bool
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Script:
     ends_after: int
     amends: str
     imputing: Imputing
+    settling: Settling
 
     def answer(self, step: Mapping[str, Any], agency: str) -> Answer:
         """Of one agency in one step, whenever it is asked."""
@@ -73,6 +83,12 @@ class Script:
         return {outcome: named.get(outcome, least) for outcome in outcomes}
 
 
+def settling(chance: Chance, mix: Mix) -> Settling:
+    of = mix.settling
+    share = 1.0 if chance.happens(of.in_full) else round(chance.between(0.2, 0.8), 2)
+    return Settling(share if chance.happens(of.paid) else 0.0, chance.happens(of.too_much))
+
+
 def imputing(chance: Chance, mix: Mix) -> Imputing:
     of = mix.imputing
     if chance.happens(of.nothing):
@@ -82,4 +98,4 @@ def imputing(chance: Chance, mix: Mix) -> Imputing:
     last = 1 - sum(parts)
     last = last * chance.between(0.2, 0.8) if chance.happens(of.incomplete) else last
     given_back = chance.whole(1, count) if chance.happens(of.given_back) else 0
-    return Imputing((*parts, round(last, 3)), chance.happens(of.too_much), given_back)
+    return Imputing((*parts, round(last, 3)), chance.happens(of.too_much), given_back, chance.happens(of.declared))

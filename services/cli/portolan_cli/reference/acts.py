@@ -23,4 +23,6 @@ class Act:
 
 DECIDE, ASK, PROVIDE = "decide", "request-information", "provide-information"
 IMPUTE, GIVE_BACK = "impute", "cancel-imputation"
+PAY, CLEAR = "pay", "clear"
+DECLARE = "declare"
 AMEND, WITHDRAW, CANCEL = "amend", "withdraw", "cancel"

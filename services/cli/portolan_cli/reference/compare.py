@@ -62,10 +62,20 @@ async def _ledger(player: Player, life: Life) -> list[str]:
         return []
     shown = (await player.stage.wire.get(f"/v1/documents/{player.id}/ledger", player.submitter)).content
     found: list[str] = []
+    found += await _settlement(player, life)
     for line, written in zip(life.ledger.lines, shown["lines"], strict=True):
         figures = {name: Decimal(written[name]["value"]) for name in line.figures()}
         found += _differs(f"ledger line {line.number}", line.figures(), figures)
     return found
+
+
+async def _settlement(player: Player, life: Life) -> list[str]:
+    if not life.kind.get("settlement"):
+        return []
+    shown = (await player.stage.wire.get(f"/v1/documents/{player.id}/settlement", player.submitter)).content
+    figures = {name: shown[name]["amount_minor"] for name in ("imputed", "paid")}
+    wanted = {"imputed": life.ledger.imputed_minor, "paid": life.ledger.paid_minor}
+    return _differs("settlement", wanted, figures)
 
 
 async def charges(player: Player) -> list[tuple[str, int]]:

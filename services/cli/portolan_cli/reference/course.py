@@ -9,7 +9,7 @@ from typing import Any
 
 from portolan_cli.generation.bodies import text
 from portolan_cli.reference import acts, table
-from portolan_cli.reference.book import Entry, many
+from portolan_cli.reference.book import Entry, holds, many
 from portolan_cli.reference.judge import judge
 from portolan_cli.reference.life import INTAKE, ROUTING, Life, Part
 from portolan_cli.reference.table import Reading
@@ -18,6 +18,8 @@ from portolan_cli.reference.titles import FINENESS, Line
 QUESTIONS = ("Which contract?", "Which quality?")
 FACTORS = {"more": Decimal("1.2"), "less": Decimal("0.9")}
 REASON = "as the script says"
+DECLARATION = "customs_declaration"
+DECLARED, CLEARED, UNDECLARED = ("REGISTERED", "COUPLED", "IMPUTED"), ("CONTROLLED", "PAID", "RELEASED"), "CANCELLED"
 
 
 def run(life: Life) -> Life:
@@ -148,6 +150,7 @@ def _ledger(life: Life) -> None:
             _take(life, line, number, share, is_last=is_last)
     if imputing.given_back and life.ledger.taken:
         _give_back(life, min(imputing.given_back, len(life.ledger.taken)) - 1)
+    _settle(life)
 
 
 def _take(life: Life, line: Line, number: int, share: float, *, is_last: bool) -> None:
@@ -157,7 +160,11 @@ def _take(life: Life, line: Line, number: int, share: float, *, is_last: bool) -
     if quantity <= 0:
         return
     amount = _worth(life, line, quantity)
-    life.act(acts.IMPUTE, request=_declared(life, line, f"{number + 1}", quantity, amount))
+    request = _declared(life, line, f"{number + 1}", quantity, amount)
+    if _is_declared(life):
+        _declare(life, request, keeps=number + 1 != life.script.imputing.given_back)
+    else:
+        life.act(acts.IMPUTE, request=request)
     life.ledger.take(line, quantity, amount)
     life.say(INTAKE + "TitleImputed")
     _follow_ledger(life, "impute_fully" if life.ledger.is_full else "impute_partially")
@@ -169,8 +176,33 @@ def _take_too_much(life: Life) -> None:
     life.act(acts.IMPUTE, request=request, refused="QUANTITY_EXCEEDED")
 
 
+def _is_declared(life: Life) -> bool:
+    """Declarations of several lines would move a title by all of them at once: here they have one."""
+    return life.script.imputing.declared and DECLARATION in life.book.types and len(life.ledger.lines) == 1
+
+
+def _declare(life: Life, request: dict[str, Any], *, keeps: bool) -> None:
+    """One that will be cancelled has not been paid yet."""
+    written = life.body["lines"][0]
+    line = {
+        "line": 1,
+        "hs_code": written["hs_code"],
+        "origin_country": life.facts.get("origin") or written.get("origin_country"),
+        "quantity": request["quantity"],
+        "value": request["value"],
+        "net_weight_kg": written["net_weight_kg"],
+        "title_line": 1,
+    }
+    told = {"office": life.body["office"], "regime": life.body["regime"], "lines": [line]}
+    events = [*DECLARED, *(CLEARED if keeps else ())]
+    life.act(acts.DECLARE, request={"number": request["declaration_number"], "declaration": told, "events": events})
+
+
 def _give_back(life: Life, number: int) -> None:
-    life.act(acts.GIVE_BACK, request={"number": number, "reason": REASON})
+    if _is_declared(life):
+        life.act(acts.DECLARE, request={"number": str(number + 1), "events": [UNDECLARED]})
+    else:
+        life.act(acts.GIVE_BACK, request={"number": number, "reason": REASON})
     life.ledger.give_back(number)
     life.say(INTAKE + "TitleReleased")
     if life.ledger.is_full:
@@ -210,6 +242,32 @@ def _declared(life: Life, line: Line, part: str, quantity: Decimal, amount: int)
         "quantity": {"value": text(quantity), "unit": line.unit},
         "value": {"amount_minor": amount, "currency": life.body["total"]["currency"]},
     }
+
+
+# --- the bank pays
+
+
+def _settle(life: Life) -> None:
+    """What customs imputed is paid by the title's bank, which clears the title once all of it is used and paid."""
+    terms, wish = life.kind.get("settlement"), life.script.settling
+    payable = life.ledger.imputed_minor
+    if not terms or not wish.share or payable <= 0 or holds(terms.get("exempt", "false"), life.facts):
+        return
+    bank = life.facts[terms["recorder"]]
+    if wish.too_much:
+        life.act(acts.PAY, agency=bank, request=_payment(life, "0", 2 * payable + 1), refused="PAYMENT_EXCEEDED")
+    paid = max(1, int(payable * Decimal(str(wish.share))))
+    life.act(acts.PAY, agency=bank, request=_payment(life, "1", paid))
+    life.ledger.paid_minor = paid
+    life.say(INTAKE + "TitlePaid")
+    if paid == payable and life.leads_to("clear"):
+        life.act(acts.CLEAR, agency=bank, request={"reconciled": True})
+        life.move("clear")
+
+
+def _payment(life: Life, number: str, amount: int) -> dict[str, Any]:
+    money = {"amount_minor": amount, "currency": life.body["total"]["currency"]}
+    return {"payment_number": number, "kind": "SETTLEMENT", "amount": money}
 
 
 # --- the owner changes it

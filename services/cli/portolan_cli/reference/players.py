@@ -32,6 +32,7 @@ class Stage:
     customs: str
     run: str
     today: str
+    began_at: str
     patience_s: float
 
 
@@ -42,6 +43,7 @@ class Player:
     stage: Stage
     document: Generated
     id: str
+    reference: str
     _imputations: list[str] = field(default_factory=list)
     _number: int = 0
 
@@ -86,6 +88,37 @@ class Player:
         if not act.refused:
             self._imputations.append(reply.content["id"])
 
+    async def _declare(self, act: Act) -> None:
+        """Customs' own system tells of a declaration, event by event."""
+        await self.until(act.state)
+        number = f"{self.stage.run}-{self.document.number}-{act.request['number']}"
+        for event in act.request["events"]:
+            told = {"event_id": f"{number}-{event}", "event": event, "occurred_at": self.stage.began_at}
+            if event == "REGISTERED":
+                told["declaration"] = self._declaration(act, number)
+            reply = await self._post(f"/v1/declarations/{number}/events", self.customs, told, suffix=event)
+            self._expect(act, reply)
+            if reply.content["document_state"] != event:
+                raise WentOtherwise(f"declaration {number}: {reply.content}, not {event}")
+
+    def _declaration(self, act: Act, number: str) -> dict[str, Any]:
+        declared = act.request["declaration"]
+        lines = [{**line, "title": self.reference} for line in declared["lines"]]
+        whose = {"number": number, "company_number": self.document.owner.company_number}
+        return {**declared, **whose, "lines": lines, "registered_on": self.stage.today}
+
+    async def _pay(self, act: Act) -> None:
+        await self.until(act.state)
+        number = f"{self.stage.run}-{self.document.number}-{act.request['payment_number']}"
+        ordered = {**act.request, "payment_number": number, "paid_on": self.stage.today}
+        bank = self.stage.cast.officers[act.agency][0].credentials
+        self._expect(act, await self._post(f"/v1/documents/{self.id}/payments", bank, ordered))
+
+    async def _clear(self, act: Act) -> None:
+        etag = await self.until(act.state)
+        bank = self.stage.cast.officers[act.agency][0].credentials
+        self._expect(act, await self._post(f"/v1/documents/{self.id}:clear", bank, act.request, if_match=etag))
+
     async def _give_back(self, act: Act) -> None:
         imputation = self._imputations[act.request["number"]]
         path = f"/v1/documents/{self.id}/imputations/{imputation}:cancel"
@@ -103,8 +136,8 @@ class Player:
             await asyncio.sleep(pause_s)
             pause_s = min(POLL_S_MAX, 1.5 * pause_s)
 
-    async def _post(self, path: str, by: Credentials, body: Mapping[str, Any], **head: str) -> Reply:
-        key = f"{self.stage.run}-{self.document.number}-{self._number}"
+    async def _post(self, path: str, by: Credentials, body: Mapping[str, Any], suffix: str = "", **head: str) -> Reply:
+        key = f"{self.stage.run}-{self.document.number}-{self._number}{suffix}"
         return await self.stage.wire.post(path, by, dict(body), idempotency_key=key, **head)
 
     def _expect(self, act: Act, reply: Reply) -> None:
@@ -123,6 +156,9 @@ _PLAYS: Mapping[str, Callable[[Player, Act], Awaitable[None]]] = {
     acts.CANCEL: Player._change,
     acts.IMPUTE: Player._impute,
     acts.GIVE_BACK: Player._give_back,
+    acts.PAY: Player._pay,
+    acts.DECLARE: Player._declare,
+    acts.CLEAR: Player._clear,
 }
 
 

@@ -6,9 +6,9 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,9 @@ from portolan_cli.reference.wire import NoAnswer, Wire
 AT_ONCE = 64
 CONNECTIONS_MAX = 48
 PATIENCE_S = 60.0
+# Letters take their time: notices are looked at when everything else is over, of every so many documents.
 NOTICES_EVERY = 5
+NOTICES_PATIENCE_S = 900.0
 RUN_ID_BYTES = 4
 DIFFERENCES_SHOWN_MAX = 5
 
@@ -87,6 +89,7 @@ class Run:
     stage: Stage
     book: Book
     report: Report
+    _to_be_told: list[tuple[Player, Life, effects.Charges]] = field(default_factory=list)
 
     async def all(self, documents: Iterator[Generated], watch: Watch) -> None:
         """AT_ONCE of them live at the same time."""
@@ -97,6 +100,7 @@ class Run:
                 watch(self.report)
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        await self.notices()
 
     async def _one(self, document: Generated) -> None:
         self.report.tally.documents[document.type] += 1
@@ -114,14 +118,15 @@ class Run:
                 differences = _verdict_differs(verdict.violations, seen, reply.status, reply.content)
             else:
                 filed = replace(filed, known=await known(self.stage, document_id))
-                differences = await self._life(document, begin(self.book, filed, document.script))
+                life = begin(self.book, filed, document.script)
+                differences = await self._life(document, life, reply.content["reference"])
         except (WentOtherwise, Impossible, NoAnswer) as error:
             differences = [str(error)]
         if differences:
             self.report.failures.append(Failure(document, document_id, tuple(differences)))
 
-    async def _life(self, document: Generated, life: Life) -> list[str]:
-        player = Player(self.stage, document, life.filed.document_id)
+    async def _life(self, document: Generated, life: Life, reference: str) -> list[str]:
+        player = Player(self.stage, document, life.filed.document_id, reference)
         course.run(life)
         found: list[str] = []
         if document.script.duplicate:
@@ -143,12 +148,21 @@ class Run:
     async def _effects(self, player: Player, life: Life) -> list[str]:
         charged = effects.charges(self.book, life)
         self.report.tally.charged_minor += sum(amount for _, amount in charged)
-        found = await _eventually(player, lambda: self._charges_differ(player, charged))
+        limit = time.monotonic() + player.stage.patience_s
+        found = await _eventually(lambda: self._charges_differ(player, charged), limit)
         if player.document.number % NOTICES_EVERY == 0:
-            self.report.tally.notices += 1
-            told = effects.notices(self.book, life, charged, self.stage.cast.organisations)
-            found += await _eventually(player, lambda: self._notices_differ(player, life, told))
+            self._to_be_told.append((player, life, charged))
         return found
+
+    async def notices(self) -> None:
+        """Of those whose turn it is: everybody was told what the pack's rules say, once."""
+        limit = time.monotonic() + NOTICES_PATIENCE_S
+        for player, life, charged in self._to_be_told:
+            told = effects.notices(self.book, life, charged, self.stage.cast.organisations)
+            self.report.tally.notices += told.total()
+            found = await _eventually(lambda: self._notices_differ(player, life, told), limit)  # noqa: B023
+            if found:
+                self.report.failures.append(Failure(player.document, player.id, tuple(found)))
 
     async def _charges_differ(self, player: Player, charged: effects.Charges) -> list[str]:
         return compare.counted("charge", Counter(charged), Counter(await compare.charges(player)))
@@ -175,10 +189,9 @@ class Run:
         tally.moves.update((document.type, *move) for move in life.moves)
 
 
-async def _eventually(player: Player, look: Callable[[], object]) -> list[str]:
-    limit = time.monotonic() + player.stage.patience_s
+async def _eventually(look: Callable[[], Awaitable[list[str]]], limit: float) -> list[str]:
     while True:
-        found: list[str] = await look()  # type: ignore[misc]
+        found = await look()
         if not found or time.monotonic() > limit:
             return found
         await asyncio.sleep(0.3)
@@ -219,7 +232,8 @@ async def _all(
     customs = next(agency.code for agency in pack.agencies.values() if agency.kind == "customs")
     board = Board(wire, cast.officers, PATIENCE_S)
     run_id = secrets.token_hex(RUN_ID_BYTES)
-    stage = Stage(wire, board, cast, customs, run_id, _today(pack).isoformat(), PATIENCE_S)
+    began_at = datetime.now(UTC).isoformat(timespec="seconds")
+    stage = Stage(wire, board, cast, customs, run_id, _today(pack).isoformat(), began_at, PATIENCE_S)
     try:
         await Run(stage, book, report).all(documents, watch)
     finally:

@@ -43,12 +43,15 @@ class Taken:
     line: Line
     quantity: Decimal
     amount_minor: int
+    part: int = 0
 
 
 @dataclass
 class Ledger:
     lines: list[Line] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
+    imputed_minor: int = 0
+    paid_minor: int = 0
 
     @property
     def is_full(self) -> bool:
@@ -61,11 +64,13 @@ class Ledger:
     def take(self, line: Line, quantity: Decimal, amount_minor: int) -> None:
         line.consumed += quantity
         self.taken.append(Taken(line, quantity, amount_minor))
+        self.imputed_minor += amount_minor
 
     def give_back(self, number: int) -> None:
         taken = self.taken[number]
         taken.line.consumed -= taken.quantity
         taken.line.released += taken.quantity
+        self.imputed_minor -= taken.amount_minor
 
 
 def ledger(kind: Entry, body: Mapping[str, Any]) -> Ledger:
