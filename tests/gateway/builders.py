@@ -62,6 +62,12 @@ def a_draft(draft_id: str, **changes: Any) -> dict[str, Any]:
     return {**a_draft_summary(draft_id), "body": {}, "missing": ["/body/lines"], "errors": [wrong], **changes}
 
 
+AN_ORIGIN = {
+    **{"pointer": "/a", "document_id": "d-2", "reference": "A-2", "type": "paper.a", "version": 1},
+    "source_pointer": "/b",
+}
+
+
 def encoded(value: Any) -> bytes:
     return msgspec.json.encode(value)
 

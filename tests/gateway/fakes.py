@@ -23,6 +23,7 @@ from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from portolan.routing.v1 import routing_pb2, routing_pb2_grpc
 
 from tests.gateway.builders import (
+    AN_ORIGIN,
     AT,
     DOCUMENT_TYPE,
     STAMP,
@@ -168,6 +169,14 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         shown = {"id": "a-1", "document_id": request.id, "actor": "p", "action": "get_document", "at": AT}
         entry = encoded({**shown, "organisation_id": "org-a", "agency": None})
         return intake_pb2.ListAccessesResponse(access_jsons=[entry], next_cursor=str(request.limit))
+
+    async def GetProvenance(self, request: Any, context: Any) -> Any:
+        shown = {"document_id": request.id, "reference": "A-1", "version": 1, "origins": [AN_ORIGIN]}
+        return intake_pb2.GetProvenanceResponse(provenance_json=encoded(shown))
+
+    async def PrefillDocument(self, request: Any, context: Any) -> Any:
+        shown = {"type": request.type, "body": {"from": list(request.sources)}, "origins": [AN_ORIGIN]}
+        return intake_pb2.PrefillDocumentResponse(prefilled_json=encoded(shown))
 
     async def GetGraph(self, request: Any, context: Any) -> Any:
         shown = {"document_id": request.id, "nodes": [a_node(request.id)], "edges": [], "left_off": False}

@@ -22,6 +22,7 @@ ALL = pytest.mark.parametrize("operation", OPERATIONS, ids=[operation.id for ope
 BODIES: dict[str, Any] = {
     "sign_in": {"email": "a@b.example", "password": "right"},
     "simulate_document": {"type": "paper.a", "body": {}},
+    "prefill_document": {"type": "paper.a", "from": ["A-1"]},
     "submit_document": {"type": "paper.a", "body": {}},
     "amend_document": {"body": {}},
     "complete_document": {"body": {}},

@@ -50,7 +50,7 @@ VERDICTS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("list_documents", "list_tasks", "list_charges", "get_current_statement"), OWN),
     "search_documents": OWN,
-    "get_graph": HIDDEN,
+    **dict.fromkeys(("get_graph", "get_provenance", "prefill_document"), HIDDEN),
     **dict.fromkeys(("list_notifications", "list_organisations", "list_drafts"), OWN),
     "list_no_shows": OWN,
     **dict.fromkeys(
@@ -216,6 +216,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "tell_declaration": {"event_id": new_key(), "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
         "submit_document": filing,
         "simulate_document": filing,
+        "prefill_document": {"type": filing["type"], "from": [world.title["reference"]]},
         "withdraw_document": {"reason": "not mine"},
         "amend_document": {"body": filing["body"]},
         "complete_document": {"body": filing["body"]},

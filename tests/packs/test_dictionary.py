@@ -139,3 +139,32 @@ def _with_modes(pack: PackFolder, codes: dict[str, str], standard: str = "Rec 19
 def _with_offices(pack: PackFolder, attributes: dict[str, str], maps_to: str = "ports") -> None:
     code = {"code": "O1", "labels": words("Office"), **attributes}
     pack["lists/offices.yaml"] = {"list": "offices", "maps_to": maps_to, "codes": [code]}
+
+
+CARRIED = {
+    "into": "permit",
+    "link": "/origin",
+    "from": ["permit"],
+    "line_key": "",
+    "fields": [{"path": "/amount", "enforced": True}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({}, ""),
+        ({"into": "licence"}, "unknown document type licence"),
+        ({"link": "/nowhere"}, "permit has no field /nowhere"),
+        ({"fields": [{"path": "/nowhere"}]}, "permit has no field /nowhere"),
+        ({"fields": [{"path": "/amount", "source": "/nowhere"}]}, "permit has no field /nowhere"),
+        ({"fields": [{"path": "/amount", "source": "/origin"}]}, "not the same element"),
+        ({"fields": [{"path": "/goods/*"}]}, "say by which line_key"),
+    ],
+)
+def test_what_is_carried_is_the_same_element_on_both_sides(
+    pack_folder: PackFolder, changed: dict[str, Any], message: str
+) -> None:
+    pack_folder[FILE]["carried"] = [{**CARRIED, **changed}]
+    found = [finding.message for finding in lint(pack_folder.write())]
+    assert found == [] if not message else any(message in one for one in found), found

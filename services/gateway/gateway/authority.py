@@ -69,6 +69,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "follow_timeline": Authority(SIGNED_IN, DOCUMENT + "; judged again while the stream lasts"),
     "get_receipt": Authority(SIGNED_IN, DOCUMENT),
     "get_ledger": Authority(SIGNED_IN, DOCUMENT),
+    "get_provenance": Authority(SIGNED_IN, DOCUMENT),
+    "prefill_document": Authority(FILERS, "from documents that the caller may see; NOT_FOUND for others"),
     "get_graph": Authority(SIGNED_IN, DOCUMENT + "; of the documents around it, those alone that the caller may see"),
     "search_documents": Authority(SIGNED_IN, "documents that the caller may see"),
     "complete_document": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import yaml
 
 from .schemas import Field, fields
@@ -51,9 +52,40 @@ class Entry(Value, frozen=True, kw_only=True):
         return (not self.is_general, bool(self.types), len(self.path))
 
 
+class CarriedField(Value, frozen=True, kw_only=True):
+    """`path` has the value that `source` had in the document before; the same place when `source` is empty. What is
+    `enforced` cannot be given otherwise: who knows better amends the document before."""
+
+    path: str
+    source: str = ""
+    enforced: bool = False
+
+    @property
+    def origin(self) -> str:
+        return self.source or self.path
+
+
+class Carry(Value, frozen=True, kw_only=True):
+    """What a document has from those it refers to at `link`. Lines answer lines with the same `line_key`."""
+
+    into: str
+    link: str
+    from_: tuple[str, ...] = msgspec.field(name="from")
+    line_key: str = ""
+    fields: tuple[CarriedField, ...]
+
+    @property
+    def link_member(self) -> str:
+        return self.link.rpartition("/")[2]
+
+
 class Dictionary(Value, frozen=True, kw_only=True):
     elements: tuple[OwnElement, ...] = ()
     fields: tuple[Entry, ...] = ()
+    carried: tuple[Carry, ...] = ()
+
+    def carried_into(self, type_key: str) -> tuple[Carry, ...]:
+        return tuple(carry for carry in self.carried if carry.into == type_key)
 
     def position(self, type_key: str, path: str) -> int | None:
         """Of the entry that describes a field most closely."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from gateway.shapes.common import Moment, Paged
+from gateway.shapes.common import Code, Key, Moment, Paged
 
 DEPTH_MAX = 5
 DEPTH_DEFAULT = 3
@@ -70,3 +70,38 @@ class Hits(msgspec.Struct):
     items: list[Hit]
     next_cursor: str | None
     left_off: bool
+
+
+class Origin(msgspec.Struct, kw_only=True):
+    """The value at `pointer` is the one at `source_pointer` of that version of that document."""
+
+    pointer: str
+    document_id: str
+    reference: str
+    type: str
+    version: int
+    source_pointer: str
+
+
+class Provenance(msgspec.Struct, kw_only=True):
+    """Of the version in effect; what has no origin was given here."""
+
+    document_id: str
+    reference: str
+    version: int
+    origins: list[Origin]
+
+
+class NewPrefill(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, rename={"sources": "from"}):
+    """`from`: ids or references of documents you may see."""
+
+    type: Code
+    sources: Annotated[list[Key], msgspec.Meta(min_length=1, max_length=20)]
+
+
+class Prefilled(msgspec.Struct, kw_only=True):
+    """`body` is what the sources say of a document of this type: complete it, then submit it."""
+
+    type: str
+    body: dict[str, Any]
+    origins: list[Origin]

@@ -17,6 +17,7 @@ from portolan.type.v1 import type_pb2
 from intake.actions import (
     accessing,
     cancelling,
+    carrying,
     catalogue,
     following,
     imputing,
@@ -66,6 +67,8 @@ AUTHORITY = {
     "GetReceipt": SIGNED_IN,
     "ListAccesses": SIGNED_IN,
     "GetGraph": SIGNED_IN,
+    "GetProvenance": SIGNED_IN,
+    "PrefillDocument": DECLARANTS,
     "Search": SIGNED_IN,
     "GetLedger": SIGNED_IN,
     "ImputeTitle": CUSTOMS,
@@ -208,6 +211,15 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
             self._db, self._accesses, caller(), request.id, request.cursor, request.limit
         )
         return pb.ListAccessesResponse(access_jsons=found, next_cursor=following)
+
+    async def GetProvenance(self, request: pb.GetProvenanceRequest, context: Any) -> pb.GetProvenanceResponse:
+        found = await carrying.origins(self._db, caller(), request.id, self._seen("get_provenance"))
+        return pb.GetProvenanceResponse(provenance_json=found)
+
+    async def PrefillDocument(self, request: pb.PrefillDocumentRequest, context: Any) -> pb.PrefillDocumentResponse:
+        asked = (request.type, list(request.sources), self._seen("prefill_document"))
+        filled = await carrying.prefill(self._db, self._rulebooks, caller(), *asked)
+        return pb.PrefillDocumentResponse(prefilled_json=filled)
 
     async def GetGraph(self, request: pb.GetGraphRequest, context: Any) -> pb.GetGraphResponse:
         asked = (request.id, request.depth)

@@ -15,10 +15,12 @@ _NOT_IN_KEY = re.compile(r"[^0-9A-Z]")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`kind` is the name of the member that refers."""
+    """`kind` is the name of the member that refers; `carried` are pairs of pointers, here and there, of one value."""
 
     kind: str
     target_document_id: str
+    target_version: int = 1
+    carried: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Target:
     id: str
     reference: str
     type: str
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def links(marked: Sequence[Marked], targets: Collection[Target], own_id: str) ->
         if target is not None and target.id != own_id and is_of(target.type, place.says)
     ]
     kept = {place.pointer for place, _ in held}
-    unique = dict.fromkeys(Link(place.member, target.id) for place, target in held)
+    unique = dict.fromkeys(Link(place.member, target.id, target.version) for place, target in held)
     return list(unique), [place.pointer for place in marked if place.pointer not in kept]
 
 

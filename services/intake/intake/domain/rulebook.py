@@ -20,6 +20,7 @@ from packs.model import CodeList, DocumentType
 from intake.domain.documents import Document
 from intake.domain.formulas import Formulas
 from intake.domain.parties import Filing
+from intake.domain.provenance import Claim
 from intake.domain.relations import SearchKey, search_keys
 from intake.domain.shape import Mark, Marked, Shape
 from intake.domain.titles import TitleLine, title_lines
@@ -32,7 +33,7 @@ BODY = "/body"
 class Judgement:
     """`attachments`, `references`: where the document refers to files and to documents, and to which.
 
-    Whether it may is for those who know them.
+    Whether it may is for those who know them. `claim`: what of it others have said before.
     """
 
     violations: Sequence[Violation]
@@ -41,6 +42,7 @@ class Judgement:
     attachments: Sequence[tuple[str, str]] = ()
     references: Sequence[Marked] = ()
     keys: Sequence[SearchKey] = ()
+    claim: Claim | None = None
 
     @property
     def facts_json(self) -> bytes:
@@ -113,6 +115,7 @@ class TypeRules:
         self._shape = Shape(kind.schema)
         self._formulas = Formulas(pack, kind)
         self._table = DecisionTable.of(pack)
+        self._carries = pack.dictionary.carried_into(kind.key)
         self._zone = ZoneInfo(pack.timezone)
         self._day = DayRates(pack)
 
@@ -133,7 +136,8 @@ class TypeRules:
         faults += self._refusals(facts, language)
         files, references, keys = (self._shape.marked(candidate.body, mark, root) for mark in Mark)
         files_named = [(file.pointer, file.text) for file in files]
-        return Judgement(faults, facts, lines, files_named, references, search_keys(keys))
+        claim = Claim(self._carries, candidate.body, root) if self._carries else None
+        return Judgement(faults, facts, lines, files_named, references, search_keys(keys), claim)
 
     def _refusals(self, facts: Mapping[str, Any], language: str) -> list[Violation]:
         """Admission rules of the table: another type must carry these goods, or none is needed."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from kit.database import Tx
 from psycopg.rows import class_row, tuple_row
 
@@ -33,10 +34,15 @@ async def add(tx: Tx, related: Sequence[Related]) -> None:
     if links:
         await tx.execute(
             """
-            insert into document_links (document_id, version, kind, target_document_id)
-            select * from unnest(%s::uuid[], %s::int[], %s::text[], %s::uuid[])
+            insert into document_links (document_id, version, kind, target_document_id, target_version, carried)
+            select * from unnest(%s::uuid[], %s::int[], %s::text[], %s::uuid[], %s::int[], %s::json[])
             """,
-            [*_versions([one for one, _ in links]), *_columns([(k.kind, k.target_document_id) for _, k in links])],
+            [
+                *_versions([one for one, _ in links]),
+                *_columns([(link.kind, link.target_document_id) for _, link in links]),
+                [link.target_version for _, link in links],
+                [msgspec.json.encode(link.carried).decode() for _, link in links],
+            ],
         )
     if keys:
         await tx.execute(
@@ -60,7 +66,7 @@ async def targets(tx: Tx, ids: Collection[str], references: Collection[str], vie
     """Of the documents so named, those that the viewer may see."""
     cursor = await tx.cursor(row_factory=class_row(Target)).execute(
         f"""
-        select document_id::text as id, reference, type
+        select document_id::text as id, reference, type, version
         from documents
         where (document_id = any(%(ids)s::uuid[]) or reference = any(%(references)s)) and {VISIBLE}
         """,  # noqa: S608
@@ -81,6 +87,20 @@ async def by_id(tx: Tx, document_id: str) -> Document | None:
     """Whoever asks: the asker already knows of it."""
     found = await visible(tx, [document_id], Viewer("", "", sees_all=True))
     return found[0] if found else None
+
+
+async def carried(tx: Tx, document_id: str, version: int) -> list[tuple[Target, list[list[str]]]]:
+    """The documents a version has values from, each as it stood, with the pointers of both."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        """
+        select target_document_id::text, reference, type, target_version, carried
+        from document_links join documents on documents.document_id = target_document_id
+        where document_links.document_id = %s and document_links.version = %s
+        order by document_links.kind, target_document_id
+        """,
+        [document_id, version],
+    )
+    return [(Target(*row[:4]), row[4]) for row in await cursor.fetchall()]
 
 
 async def edges(tx: Tx, ids: Collection[str], limit: int) -> list[Edge]:

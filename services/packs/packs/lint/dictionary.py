@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import product
 
 from ..codes import Code
-from ..dictionary import NO_CODE, Described, Entry, described, international, qualifiers
+from ..dictionary import NO_CODE, CarriedField, Carry, Described, Entry, described, international, qualifiers
 from ..errors import Finding
 from ..schemas import Field
 from .subject import Subject
@@ -78,6 +79,40 @@ def list_codes_are_mapped(subject: Subject) -> Iterator[Finding]:
                 yield subject.at(file, ("codes", index), fault)
 
 
+def carried_fields_are_the_same_element(subject: Subject) -> Iterator[Finding]:
+    elements = {(one.type, one.field.pointer): one.entry.element for one in _described(subject) if one.entry}
+    for index, carry in enumerate(subject.pack.dictionary.carried):
+        for fault in _carry_faults(subject, carry, elements):
+            yield subject.at(FILE, ("carried", index), fault)
+
+
+def _carry_faults(subject: Subject, carry: Carry, elements: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    for key in (carry.into, *carry.from_):
+        if key not in subject.pack.document_types:
+            yield f"unknown document type {key}"
+            return
+    if (carry.into, carry.link) not in elements:
+        yield f"{carry.into} has no field {carry.link}"
+    for field, source in product(carry.fields, carry.from_):
+        yield from _field_faults(carry, field, source, elements)
+
+
+def _field_faults(
+    carry: Carry, field: CarriedField, source: str, elements: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    into, origin = elements.get((carry.into, field.path)), elements.get((source, field.origin))
+    if into is None:
+        yield f"{carry.into} has no field {field.path}"
+    elif origin is None:
+        yield f"{source} has no field {field.origin}"
+    elif into != origin:
+        yield f"{field.path} is {into}, {field.origin} of {source} is {origin}: not the same element"
+    if field.path.count("*") > 1 or field.path.count("*") != field.origin.count("*"):
+        yield f"{field.path} and {field.origin} do not lead through one list each, or through none"
+    elif "*" in field.path and not carry.line_key:
+        yield f"{field.path} is of a line: say by which line_key lines answer each other"
+
+
 def _mapping_fault(code: Code, target: str, members: frozenset[str]) -> str:
     mapped = code.attributes.get("mapped")
     if mapped is None:
@@ -103,4 +138,5 @@ RULES = (
     own_codes_are_mapped,
     mapped_codes_name_their_standard,
     list_codes_are_mapped,
+    carried_fields_are_the_same_element,
 )

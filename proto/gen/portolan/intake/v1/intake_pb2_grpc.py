@@ -101,6 +101,16 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.FromString,
                 _registered_method=True)
+        self.GetProvenance = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/GetProvenance',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetProvenanceRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetProvenanceResponse.FromString,
+                _registered_method=True)
+        self.PrefillDocument = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/PrefillDocument',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.PrefillDocumentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.PrefillDocumentResponse.FromString,
+                _registered_method=True)
         self.GetGraph = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetGraph',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetGraphRequest.SerializeToString,
@@ -305,9 +315,21 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetGraph(self, request, context):
+    def GetProvenance(self, request, context):
         """The documents around one, as far as the caller may see them.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrefillDocument(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGraph(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -514,6 +536,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.ListAccesses,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.SerializeToString,
+            ),
+            'GetProvenance': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProvenance,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetProvenanceRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetProvenanceResponse.SerializeToString,
+            ),
+            'PrefillDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrefillDocument,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.PrefillDocumentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.PrefillDocumentResponse.SerializeToString,
             ),
             'GetGraph': grpc.unary_unary_rpc_method_handler(
                     servicer.GetGraph,
@@ -979,6 +1011,60 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/ListAccesses',
             portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.ListAccessesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProvenance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/GetProvenance',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetProvenanceRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetProvenanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrefillDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/PrefillDocument',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.PrefillDocumentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.PrefillDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,8 +59,10 @@ class IntakeServiceStub:
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]
     ListAccesses: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListAccessesRequest, _intake_pb2.ListAccessesResponse]
     """Who read and who wrote the document, newest first; for its owner and the operator alone."""
-    GetGraph: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetGraphRequest, _intake_pb2.GetGraphResponse]
+    GetProvenance: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetProvenanceRequest, _intake_pb2.GetProvenanceResponse]
     """The documents around one, as far as the caller may see them."""
+    PrefillDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.PrefillDocumentRequest, _intake_pb2.PrefillDocumentResponse]
+    GetGraph: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetGraphRequest, _intake_pb2.GetGraphResponse]
     Search: _grpc.UnaryUnaryMultiCallable[_intake_pb2.SearchRequest, _intake_pb2.SearchResponse]
     """By the beginning of any number that documents bear, newest first."""
     GetLedger: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]
@@ -123,8 +125,10 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     GetReceipt: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetReceiptRequest, _intake_pb2.GetReceiptResponse]  # type: ignore[assignment]
     ListAccesses: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListAccessesRequest, _intake_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Who read and who wrote the document, newest first; for its owner and the operator alone."""
-    GetGraph: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetGraphRequest, _intake_pb2.GetGraphResponse]  # type: ignore[assignment]
+    GetProvenance: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetProvenanceRequest, _intake_pb2.GetProvenanceResponse]  # type: ignore[assignment]
     """The documents around one, as far as the caller may see them."""
+    PrefillDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.PrefillDocumentRequest, _intake_pb2.PrefillDocumentResponse]  # type: ignore[assignment]
+    GetGraph: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetGraphRequest, _intake_pb2.GetGraphResponse]  # type: ignore[assignment]
     Search: _aio.UnaryUnaryMultiCallable[_intake_pb2.SearchRequest, _intake_pb2.SearchResponse]  # type: ignore[assignment]
     """By the beginning of any number that documents bear, newest first."""
     GetLedger: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetLedgerRequest, _intake_pb2.GetLedgerResponse]  # type: ignore[assignment]
@@ -264,12 +268,26 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Who read and who wrote the document, newest first; for its owner and the operator alone."""
 
     @_abc_1.abstractmethod
+    def GetProvenance(
+        self,
+        request: _intake_pb2.GetProvenanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.GetProvenanceResponse, _abc.Awaitable[_intake_pb2.GetProvenanceResponse]]:
+        """The documents around one, as far as the caller may see them."""
+
+    @_abc_1.abstractmethod
+    def PrefillDocument(
+        self,
+        request: _intake_pb2.PrefillDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.PrefillDocumentResponse, _abc.Awaitable[_intake_pb2.PrefillDocumentResponse]]: ...
+
+    @_abc_1.abstractmethod
     def GetGraph(
         self,
         request: _intake_pb2.GetGraphRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_intake_pb2.GetGraphResponse, _abc.Awaitable[_intake_pb2.GetGraphResponse]]:
-        """The documents around one, as far as the caller may see them."""
+    ) -> _typing.Union[_intake_pb2.GetGraphResponse, _abc.Awaitable[_intake_pb2.GetGraphResponse]]: ...
 
     @_abc_1.abstractmethod
     def Search(
