@@ -397,6 +397,10 @@ class FakeIdentity(identity_pb2_grpc.IdentityServiceServicer):
         return identity_pb2.ListRecipientsResponse()
 
 
+def an_absence(absence_id: str) -> routing_pb2.Absence:
+    return routing_pb2.Absence(id=absence_id, starts_at=STAMP, ends_at=STAMP, created_at=STAMP)
+
+
 class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
     def __init__(self) -> None:
         self.forget()
@@ -462,6 +466,18 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
     async def DecideTask(self, request: Any, context: Any) -> Any:
         self.decisions.append(request)
         return routing_pb2.DecideTaskResponse(task=a_task(request.id))
+
+    async def AssignTask(self, request: Any, context: Any) -> Any:
+        return routing_pb2.AssignTaskResponse(task=a_task(request.id))
+
+    async def CreateAbsence(self, request: Any, context: Any) -> Any:
+        return routing_pb2.CreateAbsenceResponse(absence=an_absence("a-1"))
+
+    async def ListAbsences(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ListAbsencesResponse(absences=[an_absence("a-1")])
+
+    async def EndAbsence(self, request: Any, context: Any) -> Any:
+        return routing_pb2.EndAbsenceResponse(absence=an_absence(request.id))
 
     async def RequestInformation(self, request: Any, context: Any) -> Any:
         self.inquiries.append(request)

@@ -39,6 +39,8 @@ BODIES: dict[str, Any] = {
     "impute_title": an_imputation("d"),
     "tell_declaration": {"event_id": "e-1", "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
     "store_attachment": {"any": "file"},
+    "assign_task": {"person": "u-1"},
+    "create_absence": {"delegate": "u-2", "from": "2026-09-01T08:00:00Z", "to": "2026-09-05T16:00:00Z"},
     "request_information": {"questions": ["Why?"], "reason": "to be sure"},
     "provide_information": {"answers": [{"question": 1, "answer": "Because."}]},
     "propose_visit": {"from": "2026-12-01T09:00:00Z", "to": "2026-12-01T10:00:00Z", "place": "Quay 3"},

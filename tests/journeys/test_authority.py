@@ -76,6 +76,9 @@ VERDICTS: Mapping[str, str] = {
         ),
         HIDDEN,
     ),
+    **dict.fromkeys(("assign_task", "end_absence"), HIDDEN),
+    "list_absences": OWN,
+    "create_absence": NEW,
     "create_webhook_endpoint": NEW,
     "store_attachment": NEW,
     **dict.fromkeys(("list_webhook_endpoints", "get_notification_preferences", "put_notification_preferences"), OWN),
@@ -176,6 +179,7 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         "invitation_id": "nobodys",
         "notification_id": feed[0]["id"],
         "endpoint_id": endpoint["id"],
+        "absence_id": "nobodys",
         "sha256": attachment(system, portolan.token(broker.credentials)),
         "number": declared(portolan, customs),
         "document_type": "import_title.ei",
@@ -236,6 +240,10 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "record_visit": {"findings": "not mine"},
         "request_information": {"questions": ["Why?"], "reason": "not mine"},
         "provide_information": {"answers": [{"question": 1, "answer": "not mine"}]},
+        "assign_task": {"person": "nobody"},
+        "create_absence": {
+            **{"delegate": "a-colleague", "from": "2030-01-01T08:00:00Z", "to": "2030-01-02T08:00:00Z"},
+        },
         "register_organisation": {
             **{"name": "Nobody", "kind": "broker", "language": "en", "billing_mode": "subscriber"},
         },

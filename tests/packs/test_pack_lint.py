@@ -179,6 +179,9 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     (step_ladder({"at": "1", "notify": ["king"]}), TYPE, "king", "king"),
     (step_ladder(*({"key": f"r{n}", "at": str(n)} for n in range(1, 10))), TYPE, "ladder", "at most 8 rungs"),
     (put("ladder.yaml", value=[{**RUNG, "at": "0"}]), "ladder.yaml", "key", "more than nothing"),
+    # incompatible steps
+    (put(TYPE, "incompatible", value=[["bank", "throne"]]), TYPE, "throne", "unknown step throne"),
+    (put(TYPE, "incompatible", value=[["bank", "bank"]]), TYPE, "bank", "two steps or more"),
     # amendments
     (amended(((*AMENDMENT, "states"), ["NOWHERE"])), TYPE, "NOWHERE", "unknown state NOWHERE"),
     (amended(((*AMENDMENT, "states"), ["REFUSED"])), TYPE, "REFUSED", "no transition amend from REFUSED"),

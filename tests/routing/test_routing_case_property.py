@@ -22,6 +22,8 @@ from kit.wire import moment, timestamp
 from packs.model import DocumentType, Pack, Step
 from portolan.intake.v1 import events_pb2 as intake
 from routing import actions
+from routing.actions import absences
+from routing.actions.absences import Away
 from routing.domain import Decision, Officer
 
 from tests.routing import world as w
@@ -40,8 +42,18 @@ NEVER = {
             select from tasks where case_id = cases.id and tasks.state in ('OPEN', 'CLAIMED', 'WAITING')
         )
     """,
-    "two live signatures by one person": """
-        select task_id from signatures where voided_at is null group by task_id, person having count(*) > 1
+    "two live signatures that one person looked through, be it by a delegate": """
+        select one.task_id from signatures as one join signatures as other on other.task_id = one.task_id
+        where one.id < other.id and one.voided_at is null and other.voided_at is null
+            and array[one.person, nullif(one.on_behalf_of, '')] && array[other.person, nullif(other.on_behalf_of, '')]
+    """,
+    "one person in two incompatible steps": """
+        select one.task_id from signatures as one join tasks as mine on mine.id = one.task_id
+        join tasks as theirs on theirs.case_id = mine.case_id
+            and theirs.step = any(string_to_array(mine.exclusive, ','))
+        join signatures as other on other.task_id = theirs.id
+        where one.voided_at is null and other.voided_at is null
+            and array[one.person, nullif(one.on_behalf_of, '')] && array[other.person, nullif(other.on_behalf_of, '')]
     """,
     "a decision with fewer signatures than asked": """
         select tasks.id from tasks
@@ -140,17 +152,30 @@ class Office(RuleBasedStateMachine):
         )
         self.world.do(self.world.hear(message, crash=crash))
 
+    @precondition(lambda self: self.documents)
+    @rule(pick=PICK, person=st.integers(0, 2), delegate=st.integers(0, 2), days=st.sampled_from([1, 30]))
+    def go_away(self, pick: int, person: int, delegate: int, days: int) -> None:
+        task = self._task(pick, is_open=True)
+        if task is not None and person != delegate:
+            absent, other = (w.officer(task["agency"], task["role"], number) for number in (person, delegate))
+            now = self.world.moment
+            away = Away("", other.person, now, now + timedelta(days=days), f"away-{pick}-{now}")
+            assert self.world.do(absences.create(self.world.db, absent, away)) == ""
+            self.world.do(actions.claim(self.world.db, absent, task["id"]))
+
     # What officers do, on what is open or long over.
 
     @precondition(lambda self: self.documents)
     @rule(pick=PICK, person=st.integers(0, 2), outcome=PICK, is_open=st.sampled_from([True, True, False]), crash=CRASH)
     def decide(self, pick: int, person: int, outcome: int, is_open: bool, crash: bool) -> None:
+        """Now and then for somebody else, who may be away or not."""
         task = self._task(pick, is_open)
         if task is None:
             return
         officer = w.officer(task["agency"], task["role"], person)
         said, reason = self._saying(task, outcome)
-        decision = w.decision(officer.person, said, reason, f"request-{pick}")
+        absent = "" if outcome % 3 else w.officer(task["agency"], task["role"], outcome % 2).person
+        decision = w.decision(officer.person, said, reason, f"request-{pick}", absent)
         self.last = [*self.last[-5:], (officer, task["id"], decision)]
         self.world.do(actions.decide(self.world.db, self.world.books, officer, task["id"], decision), crash=crash)
 

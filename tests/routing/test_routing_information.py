@@ -69,7 +69,7 @@ def test_nobody_decides_claims_or_gives_back_while_the_operator_is_waited_for() 
     with pytest.raises(Refused, match="INVALID_TRANSITION"):
         walk.decide("EXPERTS", "favourable")
     with pytest.raises(Refused, match="INVALID_TRANSITION"):
-        walk.task("EXPERTS").claim("anna")
+        walk.task("EXPERTS").claim("anna", MONDAY)
     with pytest.raises(Refused, match="INVALID_TRANSITION"):
         walk.task("EXPERTS").release("anna")
 
@@ -106,7 +106,7 @@ def test_a_step_that_asks_nothing_refuses() -> None:
 
 def test_only_who_might_decide_asks() -> None:
     walk = a_licence()
-    walk.case = walk.case.with_task(walk.task("EXPERTS").claim("bilal"))
+    walk.case = walk.case.with_task(walk.task("EXPERTS").claim("bilal", MONDAY))
     with pytest.raises(Conflict, match="TASK_CLAIMED"):
         walk.ask("EXPERTS")
     walk.ask("EXPERTS", "bilal")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kit.errors import Conflict, Invalid, PortolanError, Refused
 from routing.domain import CaseState, Decision, Quantity, Task, TaskDecided, TaskSigned, TaskState
 
-from tests.routing.builders import Walk, a_submission, kg
+from tests.routing.builders import MONDAY, Walk, a_submission, kg
 
 
 def at_the_ministry() -> Walk:
@@ -160,9 +160,13 @@ def test_the_same_decision_again_answers_the_same_and_another_is_refused() -> No
 
 
 def test_a_claimed_task_is_its_claimers() -> None:
-    task = Walk(a_submission()).case.tasks[0].claim("anna")
-    assert (task.state, task.claimed_by, task.claim("anna")) == (TaskState.CLAIMED, "anna", task)
-    for refused in (lambda: task.claim("bilal"), lambda: task.release("bilal"), lambda: task.must_accept("bilal")):
+    task = Walk(a_submission()).case.tasks[0].claim("anna", MONDAY)
+    assert (task.state, task.claimed_by, task.claim("anna", MONDAY)) == (TaskState.CLAIMED, "anna", task)
+    for refused in (
+        lambda: task.claim("bilal", MONDAY),
+        lambda: task.release("bilal"),
+        lambda: task.must_accept("bilal"),
+    ):
         with pytest.raises(Conflict, match="TASK_CLAIMED"):
             refused()
     assert task.release("anna").release("anna").state is TaskState.OPEN
@@ -170,11 +174,11 @@ def test_a_claimed_task_is_its_claimers() -> None:
 
 def test_the_first_signature_frees_the_task_for_the_second_officer() -> None:
     walk = at_the_ministry()
-    walk.case = walk.case.with_task(ministry(walk).claim("anna"))
+    walk.case = walk.case.with_task(ministry(walk).claim("anna", MONDAY))
     walk.decide("MINISTRY", "grant", "anna")
     assert ministry(walk).state is TaskState.OPEN
     with pytest.raises(Refused, match="FOUR_EYES"):
-        ministry(walk).claim("anna")
+        ministry(walk).claim("anna", MONDAY)
 
 
 decisions = st.builds(

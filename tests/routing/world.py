@@ -43,7 +43,7 @@ TYPES: tuple[tuple[Pack, DocumentType], ...] = tuple(
 )
 BOOKS = {pack.version: Rulebook.of(pack) for pack in PACKS}
 GOODS = ("401200", "080510", "100100", "930100", "852580", "030200", "970100")
-TABLES = "cases, tasks, timers, escalations, signatures, information_requests, outbox"
+TABLES = "cases, tasks, timers, escalations, signatures, information_requests, absences, outbox"
 EVENTS_READ_MAX = 10_000
 Row = dict[str, Any]
 Answer = TypeVar("Answer")
@@ -142,6 +142,7 @@ class World:
     async def _sweep(self) -> None:
         for look in (actions.lapse, actions.sweep, actions.fall_silent):
             await look(self.db, self.books, self.moment)
+        await actions.absences.release_forgotten(self.db, self.moment)
 
     async def _execute(self, query: str) -> None:
         async with self.db.connection() as connection:
@@ -217,8 +218,9 @@ def officer(agency: str, role: str, number: int) -> Officer:
     return Officer(f"{agency}-{number}", agency, f"org-{agency}", frozenset({role}))
 
 
-def decision(person: str, outcome: str, reason: str, request_id: str) -> Decision:
-    return Decision(person, outcome, reason_code=reason, request_id=request_id)
+def decision(person: str, outcome: str, reason: str, request_id: str, absent: str) -> Decision:
+    behalf = "" if absent == person else absent
+    return Decision(person, outcome, reason_code=reason, request_id=request_id, on_behalf_of=behalf)
 
 
 def inquiry(person: str) -> Inquiry:

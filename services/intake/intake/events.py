@@ -55,7 +55,7 @@ def task_signed(event: routing.TaskSigned) -> Happening:
         actor=event.signed_by,
         agency=event.agency,
         step=event.step,
-        detail={"outcome": event.outcome},
+        detail={"outcome": event.outcome, **_in_place_of(event)},
     )
     return Happening(event.document_id, item)
 
@@ -69,7 +69,11 @@ def task_decided(event: routing.TaskDecided) -> Happening:
         step=event.step,
         reason_code=event.reason_code,
         due_at=wire.moment_or_none(event.tacit_at),
-        detail={"outcome": event.outcome, **({"basis": dict(event.basis)} if event.basis else {})},
+        detail={
+            "outcome": event.outcome,
+            **({"basis": dict(event.basis)} if event.basis else {}),
+            **_in_place_of(event),
+        },
     )
     authorised = _quantity(event.authorised_quantity) if event.HasField("authorised_quantity") else None
     return Happening(event.document_id, item, event.document_event, closed_task_id=event.task_id, authorised=authorised)
@@ -191,6 +195,10 @@ def _rung(kind: str, at: datetime, event: routing.DeadlineMissed | routing.Deadl
         detail={"rung": event.rung, **told},
     )
     return Happening(event.document_id, item)
+
+
+def _in_place_of(event: routing.TaskSigned | routing.TaskDecided) -> dict[str, str]:
+    return {"on_behalf_of": event.on_behalf_of} if event.on_behalf_of else {}
 
 
 def _terms(event: routing.TaskOpened | routing.TaskResumed) -> dict[str, Any] | None:

@@ -160,6 +160,8 @@ class DocumentType(Value, frozen=True, kw_only=True):
     stages: tuple[Stage, ...] = ()
     readiness: tuple[Requirement, ...] = ()
     admission: Admission | None = None
+    # Groups of steps: who acts in one of a group acts in no other of it.
+    incompatible: tuple[tuple[str, ...], ...] | None = None
     schema: dict[str, Any] = {}
 
     @cached_property
@@ -204,6 +206,11 @@ class DocumentType(Value, frozen=True, kw_only=True):
                     reached.add(move.to)
                     waiting.append(move.to)
         return False
+
+    def excluded_by(self, step: str) -> tuple[str, ...]:
+        """The steps in which nobody may act who acts in this one."""
+        groups = [group for group in self.incompatible or () if step in group]
+        return tuple(sorted({other for group in groups for other in group if other != step}))
 
     def state(self, key: str) -> State | None:
         return self._states.get(key)

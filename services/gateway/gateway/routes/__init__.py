@@ -2,6 +2,7 @@
 
 from gateway.operation import Operation
 from gateway.routes import (
+    absences,
     accesses,
     attachments,
     batch,
@@ -49,6 +50,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tracking.OPERATIONS,
     *declarations.OPERATIONS,
     *tasks.OPERATIONS,
+    *absences.OPERATIONS,
     *information.OPERATIONS,
     *visits.OPERATIONS,
     *billing.OPERATIONS,

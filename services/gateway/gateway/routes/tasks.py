@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.call import Call, answered
 from gateway.operation import Operation
 from gateway.shapes.common import Page
-from gateway.shapes.tasks import Decision, Task, TaskFilter, task
+from gateway.shapes.tasks import Assignment, Decision, Task, TaskFilter, task
 
 
 async def list_tasks(call: Call, query: TaskFilter) -> Response:
@@ -42,6 +42,12 @@ async def decide_task(call: Call, task_id: str, body: Decision) -> Response:
     return answered(task(reply.task, call.language))
 
 
+async def assign_task(call: Call, task_id: str, body: Assignment) -> Response:
+    request = routing_pb2.AssignTaskRequest(id=task_id, person=body.person)
+    reply = await call.ask(call.up.routing.AssignTask, request)
+    return answered(task(reply.task, call.language))
+
+
 def _decision(call: Call, task_id: str, body: Decision) -> routing_pb2.DecideTaskRequest:
     request = routing_pb2.DecideTaskRequest(
         id=task_id,
@@ -49,6 +55,7 @@ def _decision(call: Call, task_id: str, body: Decision) -> routing_pb2.DecideTas
         reason_code=body.reason_code,
         comment=body.comment,
         conditions=body.conditions,
+        on_behalf_of=body.on_behalf_of,
         request_id=call.idempotency_key_or_none() or "",
     )
     if body.authorised_quantity is not None:
@@ -69,6 +76,7 @@ OPERATIONS = (
     Operation("GET", _ONE, get_task, "A task, with everything a screen needs", **_TASK),
     Operation("POST", f"{_ONE}:claim", claim_task, "Take a task", **_TASK),
     Operation("POST", f"{_ONE}:release", release_task, "Put a task back", **_TASK),
+    Operation("POST", f"{_ONE}:assign", assign_task, "Give a task to a person of the agency", **_TASK),
     Operation(
         *("POST", f"{_ONE}:decide", decide_task, "Decide, or sign as one of two"),
         **_TASK,

@@ -8,7 +8,19 @@ import msgspec
 from kit import strict_json
 from portolan.routing.v1 import routing_pb2
 
-from gateway.shapes.common import Code, LongText, Moment, Paged, Quantity, Word, certain_moment, label, moment, quantity
+from gateway.shapes.common import (
+    Code,
+    Key,
+    LongText,
+    Moment,
+    Paged,
+    Quantity,
+    Word,
+    certain_moment,
+    label,
+    moment,
+    quantity,
+)
 from gateway.shapes.information import Information, information
 
 JsonObject = dict[str, Any]
@@ -29,6 +41,7 @@ class Signature(msgspec.Struct):
     conditions: str | None
     authorised_quantity: Quantity | None
     signed_at: Moment
+    on_behalf_of: str | None
 
 
 class Silence(msgspec.Struct):
@@ -82,6 +95,13 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     comment: LongText = ""
     authorised_quantity: Quantity | None = None
     conditions: LongText = ""
+    on_behalf_of: Word = ""
+
+
+class Assignment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """To a person of the agency, by their id."""
+
+    person: Key
 
 
 def task(given: routing_pb2.Task, language: str) -> Task:
@@ -125,6 +145,7 @@ def _signature(given: routing_pb2.Signature) -> Signature:
         conditions=given.conditions or None,
         authorised_quantity=quantity(given.authorised_quantity) if given.HasField("authorised_quantity") else None,
         signed_at=certain_moment(given.signed_at),
+        on_behalf_of=given.on_behalf_of or None,
     )
 
 

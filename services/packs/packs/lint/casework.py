@@ -83,6 +83,17 @@ def _is_below(rung: Escalation, earlier: Escalation) -> bool:
     return rung.after_seconds <= earlier.after_seconds
 
 
+def incompatible_steps_exist(subject: Subject) -> Iterator[Finding]:
+    for kind in subject.pack.document_types.values():
+        for index, group in enumerate(kind.incompatible or ()):
+            place: Place = ("incompatible", index)
+            for step in group:
+                if kind.step(step) is None:
+                    yield subject.at(subject.type_files[kind.key], place, f"unknown step {step}")
+            if len(set(group)) < 2:
+                yield subject.at(subject.type_files[kind.key], place, "a group is two steps or more")
+
+
 def steps(subject: Subject) -> Iterator[tuple[DocumentType, str, Place, Step]]:
     """Of the case and of its amendment, each with its place."""
     for kind in subject.pack.document_types.values():
@@ -93,4 +104,4 @@ def steps(subject: Subject) -> Iterator[tuple[DocumentType, str, Place, Step]]:
             yield kind, file, ("amendment", "steps", index), step
 
 
-RULES = (silence_decides_what_the_step_can, ladders_lead_upwards)
+RULES = (silence_decides_what_the_step_can, ladders_lead_upwards, incompatible_steps_exist)

@@ -1,8 +1,9 @@
 """Everything routing does, one sentence each."""
 
+from . import absences
 from . import visits_said as visits_said
 from .asking import lapse, provide_information, request_information
-from .deciding import claim, decide, release
+from .deciding import assign, claim, decide, release, standing_in
 from .hearing import amend, cancel, open_case, open_completed, withdraw
 from .mandates import IdentityMandates, Mandate, Mandates, mandate_needed
 from .planning import Plan, plan, seed
@@ -27,7 +28,9 @@ __all__ = [
     "Mandates",
     "Plan",
     "Spoken",
+    "absences",
     "amend",
+    "assign",
     "cancel",
     "claim",
     "confirm_visit",
@@ -49,6 +52,7 @@ __all__ = [
     "report_no_show",
     "request_information",
     "seed",
+    "standing_in",
     "sweep",
     "watch",
     "withdraw",

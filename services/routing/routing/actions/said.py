@@ -24,6 +24,7 @@ from routing.domain import (
     InformationRequested,
     Quantity,
     RungClimbed,
+    Task,
     TaskDecided,
     TaskOpened,
     TaskResumed,
@@ -103,6 +104,7 @@ def _(fact: TaskSigned, case: Case) -> Message:
         signed_by=fact.signature.person,
         outcome=fact.signature.decision.outcome,
         signed_at=timestamp(fact.signature.signed_at),
+        on_behalf_of=fact.signature.decision.on_behalf_of,
     )
 
 
@@ -119,6 +121,7 @@ def _(fact: TaskDecided, case: Case) -> Message:
         outcome=fact.task.outcome,
         reason_code=fact.task.reason_code,
         decided_by=fact.task.decided_by,
+        on_behalf_of=_stood_for(fact.task),
         decided_at=timestamp(fact.task.decided_at),
         document_event=fact.document_event,
         authorised_quantity=quantity(fact.task.quantity),
@@ -194,6 +197,12 @@ def _(fact: TaskResumed, case: Case) -> Message:
         tacit_outcome=fact.task.tacit_outcome,
         document_due_at=timestamp(fact.document_due_at),
     )
+
+
+def _stood_for(task: Task) -> str:
+    """In whose place the decision was taken, by who signed last."""
+    last = next((one for one in reversed(task.live_signatures) if one.person == task.decided_by), None)
+    return last.decision.on_behalf_of if last else ""
 
 
 def _climbed(fact: RungClimbed, late: Late) -> Message:

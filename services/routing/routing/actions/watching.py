@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge
 from routing import store
 from routing.domain import Missed, Rulebook, RungClimbed
 
+from .absences import FORGOTTEN_TASKS_MAX, release_forgotten
 from .asking import LAPSE_DOCUMENTS_MAX, lapse
 from .said import say_climbed
 from .silence import SILENT_DOCUMENTS_MAX, fall_silent
@@ -77,9 +78,11 @@ async def _round(database: Database, rulebooks: store.Rulebooks) -> bool:
     lapsed = await lapse(database, rulebooks, clock.now())
     swept = await sweep(database, rulebooks, clock.now())
     silent = await fall_silent(database, rulebooks, clock.now())
+    forgotten = await release_forgotten(database, clock.now())
     is_full = swept == SWEEP_TIMERS_MAX or lapsed == LAPSE_DOCUMENTS_MAX or silent == SILENT_DOCUMENTS_MAX
+    is_full = is_full or forgotten == FORGOTTEN_TASKS_MAX
     if is_full:
-        telemetry.log().info("sweep_batch_full", timers=swept, documents=lapsed, silent=silent)
+        telemetry.log().info("sweep_batch_full", timers=swept, documents=lapsed, silent=silent, forgotten=forgotten)
     return is_full
 
 

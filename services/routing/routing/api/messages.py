@@ -116,7 +116,12 @@ def decision(request: pb.DecideTaskRequest, officer: Officer) -> Decision:
         conditions=_text("/conditions", request.conditions, TEXT_CHARACTERS_MAX),
         quantity=_asked_quantity(request.authorised_quantity) if request.HasField("authorised_quantity") else None,
         request_id=_text("/request_id", request.request_id, KEY_CHARACTERS_MAX),
+        on_behalf_of=_text("/on_behalf_of", request.on_behalf_of, KEY_CHARACTERS_MAX),
     )
+
+
+def person(pointer: str, text: str) -> str:
+    return _words(pointer, text, KEY_CHARACTERS_MAX)
 
 
 def inquiry(request: pb.RequestInformationRequest, officer: Officer) -> Inquiry:
@@ -226,6 +231,7 @@ def _signature(signature: Signature) -> pb.Signature:
         conditions=decision.conditions,
         authorised_quantity=actions.quantity(decision.quantity),
         signed_at=timestamp(signature.signed_at),
+        on_behalf_of=decision.on_behalf_of,
     )
 
 

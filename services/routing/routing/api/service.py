@@ -12,17 +12,17 @@ from portolan.routing.v1 import routing_pb2 as pb
 from portolan.routing.v1 import routing_pb2_grpc
 
 from routing import actions, store
-from routing.domain import OFFICERS, Case, Officer
+from routing.domain import OFFICERS, SUPERVISOR, Case, Officer
 from routing.domain.officers import FILER
 
-from . import explaining, messages, visits
+from . import absences, explaining, messages, visits
 
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["RoutingService"]
 AUTHORITY = {
     "PlanRoutes": SIGNED_IN,
     "GetRouting": SIGNED_IN,
-    "ListTasks": OFFICERS | {messages.OVERSEER},
-    "GetTask": OFFICERS | {messages.OVERSEER},
+    "ListTasks": OFFICERS | {messages.OVERSEER, SUPERVISOR},
+    "GetTask": OFFICERS | {messages.OVERSEER, SUPERVISOR},
     "ClaimTask": OFFICERS,
     "ReleaseTask": OFFICERS,
     "DecideTask": OFFICERS,
@@ -34,6 +34,10 @@ AUTHORITY = {
     "ReportNoShow": OFFICERS | {FILER},
     "RecordVisit": OFFICERS,
     "ListNoShows": SIGNED_IN,
+    "AssignTask": frozenset({SUPERVISOR}),
+    "CreateAbsence": OFFICERS | {SUPERVISOR},
+    "ListAbsences": OFFICERS | {SUPERVISOR},
+    "EndAbsence": OFFICERS | {SUPERVISOR},
 }
 
 
@@ -61,6 +65,7 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         wanted, after = messages.wanted(request, officer), messages.after(request)
         async with self._database.connection() as connection:
             items = await store.page(connection, wanted, after, limit + 1)
+            officer = await actions.standing_in(connection, officer)
         tasks = [await self._task(officer, case, task.id) for case, task in items[:limit]]
         is_last = len(items) <= limit
         return pb.ListTasksResponse(
@@ -71,6 +76,7 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         officer = messages.officer(caller())
         async with self._database.connection() as connection:
             case, task = await store.item(connection, messages.key(request.id))
+            officer = await actions.standing_in(connection, officer)
         officer.must_see(task)
         return pb.GetTaskResponse(task=await self._task(officer, case, task.id))
 
@@ -150,6 +156,29 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         asked = await actions.mandate_needed(self._database, officer, document_id, visit_id)
         if asked is not None:
             await self._mandates.must_hold(asked)
+
+    async def AssignTask(self, request: pb.AssignTaskRequest, context: Any) -> pb.AssignTaskResponse:
+        supervisor, task_id = messages.officer(caller()), messages.key(request.id)
+        person = messages.person("/person", request.person)
+        case = await actions.assign(self._database, supervisor, task_id, person)
+        return pb.AssignTaskResponse(task=await self._task(supervisor, case, task_id))
+
+    async def CreateAbsence(self, request: pb.CreateAbsenceRequest, context: Any) -> pb.CreateAbsenceResponse:
+        officer = messages.officer(caller())
+        created = await actions.absences.create(self._database, officer, absences.away(request))
+        return pb.CreateAbsenceResponse(absence=absences.absence(created))
+
+    async def ListAbsences(self, request: pb.ListAbsencesRequest, context: Any) -> pb.ListAbsencesResponse:
+        """Those of the caller's own agency; nobody's where there is no agency."""
+        agency, limit = caller().agency, pages.limit(request.limit)
+        async with self._database.connection() as connection:
+            found = await store.standing.page(connection, agency, absences.after(request), limit + 1)
+        next_cursor = absences.cursor(found[limit - 1]) if len(found) > limit else ""
+        return pb.ListAbsencesResponse(absences=map(absences.absence, found[:limit]), next_cursor=next_cursor)
+
+    async def EndAbsence(self, request: pb.EndAbsenceRequest, context: Any) -> pb.EndAbsenceResponse:
+        ended = await actions.absences.end(self._database, messages.officer(caller()), messages.key(request.id))
+        return pb.EndAbsenceResponse(absence=absences.absence(ended))
 
     async def _task(self, officer: Officer, case: Case, task_id: str) -> pb.Task:
         rulebook = await self._rulebooks.of(case.document.pack_version)

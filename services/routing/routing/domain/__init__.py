@@ -35,10 +35,11 @@ from .facts import (
     VisitProposed,
 )
 from .information import Information, InformationState, Inquiry
-from .officers import OFFICERS, Officer
+from .officers import OFFICERS, SUPERVISOR, Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
 from .silence import fall_silent
-from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState
+from .standing import Absence
+from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState, must_be_compatible
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
 from .visits import LIVE_VISITS, OPERATOR, Attendant, NoShow, Party, Slot, Visit, VisitState
 
@@ -50,9 +51,11 @@ __all__ = [
     "OFFICERS",
     "OPERATOR",
     "SILENCE",
+    "SUPERVISOR",
     "SYSTEM",
     "UNDECIDED",
     "WITHDRAWN",
+    "Absence",
     "Agenda",
     "Amendment",
     "Assignment",
@@ -108,6 +111,7 @@ __all__ = [
     "fall_silent",
     "lapse",
     "may_ask",
+    "must_be_compatible",
     "open_case",
     "provide_information",
     "request_information",

@@ -17,7 +17,7 @@ from .branching import Said, must_lead_on, spoken, verdict_of
 from .explanations import Judged, explained
 from .facts import CaseClosed, CaseOpened, Fact, ResultFound, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
-from .tasks import SYSTEM, Decision, Signature, Task, check, check_visit
+from .tasks import SYSTEM, Decision, Signature, Task, check, check_visit, must_be_compatible
 from .timers import Timer, start_timer
 
 COMPLETED = "completed"
@@ -166,7 +166,8 @@ def decide(
     task, asked = case.task(task_id), procedure.asked_quantity()
     if task.has_been_told(decision):
         return case, []
-    task.must_accept(decision.person)
+    task.must_accept(*decision.signers)
+    must_be_compatible(case.tasks, task, decision.signers)
     outcome = check(decision, procedure.step(task.step), procedure.reasons, task, asked)
     check_visit(decision, outcome, task, is_due=task.rule in procedure.visits)
     must_lead_on(outcome, procedure.target(outcome), case.tasks)
@@ -235,6 +236,7 @@ def _task(part: Assignment, procedure: Procedure, now: datetime, new_id: NewId) 
             new_id(), part.calendar, part.sla_seconds, now, procedure.calendars, procedure.ladder(part.step)
         ),
         tacit=_tacit(part, procedure, now, new_id),
+        exclusive=procedure.type.excluded_by(part.step.key),
         tacit_outcome=part.tacit.outcome if part.tacit else "",
     )
 

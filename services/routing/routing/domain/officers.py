@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit.errors import Forbidden, NotFound
 
 from .asking import may_ask
 from .cases import Case
 from .procedure import Procedure
-from .tasks import Task, choices
+from .tasks import Decision, Task, choices
 from .visits import OPERATOR, Attendant
 
 # The role in which somebody acts for the organisation that files.
 FILER = "declarant"
+
+# Who answers for an agency's work.
+SUPERVISOR = "org_admin"
 
 CUSTOMS = "customs_officer"
 OFFICERS = frozenset({"agency_officer", "bank_officer", CUSTOMS})
@@ -22,13 +25,17 @@ OFFICERS = frozenset({"agency_officer", "bank_officer", CUSTOMS})
 
 @dataclass(frozen=True)
 class Officer:
-    """A person at an agency. `sees_all` is the operator's administrator, who only looks."""
+    """A person at an agency. `sees_all` is the operator's administrator, who only looks.
+
+    `stands_for`: the absent colleagues whose delegate the person is, now.
+    """
 
     person: str
     agency: str
     organisation_id: str
     roles: frozenset[str]
     sees_all: bool = False
+    stands_for: frozenset[str] = frozenset()
 
     def may_see(self, agency: str) -> bool:
         return self.sees_all or (bool(self.agency) and self.agency == agency)
@@ -72,6 +79,19 @@ class Officer:
     def _serves(self, task: Task) -> bool:
         return bool(self.agency) and self.agency == task.agency and task.role in self.roles
 
+    def must_supervise(self, task: Task) -> None:
+        self.must_see(task)
+        if SUPERVISOR not in self.roles or self.agency != task.agency:
+            raise Forbidden("FORBIDDEN", f"this needs the role {SUPERVISOR} at {task.agency}")
+
+    def speaking(self, task: Task, decision: Decision) -> Decision:
+        """In whose place: as said, or of the absent colleague who had taken the task."""
+        if decision.on_behalf_of and decision.on_behalf_of not in self.stands_for:
+            raise Forbidden("FORBIDDEN", "no absence in force names you as the delegate")
+        if not decision.on_behalf_of and task.claimed_by in self.stands_for:
+            return replace(decision, on_behalf_of=task.claimed_by)
+        return decision
+
     def choices(self, case: Case, task: Task, procedure: Procedure) -> tuple[str, ...]:
         """The outcomes this officer may choose now."""
         return choices(procedure.step(task.step)) if self._may_answer(case, task) else ()
@@ -81,9 +101,13 @@ class Officer:
         return self._may_answer(case, task) and may_ask(case, task, procedure)
 
     def _may_answer(self, case: Case, task: Task) -> bool:
-        is_free = task.is_live and task.claimed_by in {"", self.person}
-        has_signed = any(signature.person == self.person for signature in task.live_signatures)
-        return is_free and not has_signed and self._may_act(case, task)
+        is_free = task.is_live and task.claimed_by in {"", self.person, *self.stands_for}
+        return is_free and not self._has_seen(case, task) and self._may_act(case, task)
+
+    def _has_seen(self, case: Case, task: Task) -> bool:
+        """Signed already, here or where nobody may who acts here."""
+        others = (other for other in case.tasks if other.id == task.id or other.step in task.exclusive)
+        return any(self.person in other.signers for other in others)
 
     def _may_act(self, case: Case, task: Task) -> bool:
         parties = {case.document.owner_organisation_id, case.document.submitter_organisation_id}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +37,18 @@ class Decision:
     conditions: str = ""
     quantity: Quantity | None = None
     request_id: str = ""
+    # The absent colleague in whose place the person says it.
+    on_behalf_of: str = ""
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """Those whose eyes it was seen by: of two signatures, no name may stand in both."""
+        return frozenset({self.person, self.on_behalf_of} - {""})
+
+    @property
+    def words(self) -> Decision:
+        """What is said, whosever place it is said in."""
+        return replace(self, on_behalf_of="")
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,9 @@ class Task:
     information: Information | None = None
     tacit: Timer | None = None
     tacit_outcome: str = ""
+    claimed_at: datetime | None = None
+    # Steps in which nobody may act who acts here.
+    exclusive: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -117,29 +132,45 @@ class Task:
     def live_signatures(self) -> tuple[Signature, ...]:
         return tuple(signature for signature in self.signatures if signature.is_live)
 
-    def claim(self, person: str) -> Task:
+    @property
+    def signers(self) -> frozenset[str]:
+        return frozenset().union(*(signature.decision.signers for signature in self.live_signatures))
+
+    def claim(self, person: str, now: datetime, absent: Collection[str] = ()) -> Task:
+        """`absent` are those the person stands in for: what they had taken may be taken over."""
         if self.state is TaskState.CLAIMED and self.claimed_by == person:
             return self
-        self.must_accept(person)
-        return replace(self, state=TaskState.CLAIMED, claimed_by=person)
+        self._must_be_open_to({person, *absent})
+        self._must_be_unseen_by({person})
+        return replace(self, state=TaskState.CLAIMED, claimed_by=person, claimed_at=now)
 
-    def release(self, person: str) -> Task:
+    def release(self, person: str, absent: Collection[str] = ()) -> Task:
         if self.state is TaskState.OPEN:
             return self
-        self._must_be_open_to(person)
-        return replace(self, state=TaskState.OPEN, claimed_by="")
+        self._must_be_open_to({person, *absent})
+        return self.unclaimed()
+
+    def assign(self, person: str, now: datetime) -> Task:
+        """By who answers for the agency, whoever had taken it."""
+        self._must_be_live()
+        self._must_be_unseen_by({person})
+        return replace(self, state=TaskState.CLAIMED, claimed_by=person, claimed_at=now)
+
+    def unclaimed(self) -> Task:
+        return replace(self, state=TaskState.OPEN, claimed_by="", claimed_at=None)
 
     def has_been_told(self, decision: Decision) -> bool:
         """The very same words by the same person: a repeat, not a second decision.
 
         A request that comes again says nothing new either when a colleague's disagreement has voided it meanwhile.
         """
-        if decision.request_id and any(own.decision == decision for own in self.signatures):
+        if decision.request_id and any(own.decision.words == decision.words for own in self.signatures):
             return True
         mine = next((own.decision for own in self.live_signatures if own.person == decision.person), None)
         if mine is None:
             return False
-        return self.state is TaskState.DECIDED and replace(mine, request_id="") == replace(decision, request_id="")
+        told, telling = (replace(one.words, request_id="") for one in (mine, decision))
+        return self.state is TaskState.DECIDED and told == telling
 
     def sign(self, signature: Signature, asked: Quantity | None) -> tuple[Task, bool]:
         """The task with this signature, and whether enough officers now agree."""
@@ -156,6 +187,7 @@ class Task:
             self,
             state=TaskState.DECIDED,
             claimed_by="",
+            claimed_at=None,
             outcome=decision.outcome,
             reason_code=decision.reason_code or first.reason_code,
             quantity=reduced,
@@ -169,12 +201,12 @@ class Task:
 
     def cancel(self) -> Task:
         information = self.information.cancel() if self.information else None
-        cancelled = replace(self, state=TaskState.CANCELLED, claimed_by="", information=information)
+        cancelled = replace(self.unclaimed(), state=TaskState.CANCELLED, information=information)
         return cancelled._clocked(Timer.cancel)
 
     def ask(self, information: Information, now: datetime, calendars: Calendars) -> Task:
         """A signature given before is void: it knew nothing of the answers."""
-        waiting = replace(self, state=TaskState.WAITING, claimed_by="", information=information)
+        waiting = replace(self.unclaimed(), state=TaskState.WAITING, information=information)
         return waiting._clocked(lambda timer: timer.suspend(now, calendars))._void(now)
 
     def resume(self, information: Information, now: datetime, calendars: Calendars) -> Task:
@@ -194,19 +226,33 @@ class Task:
 
     def _signed(self, signature: Signature) -> Task:
         """Free again for the next officer to take."""
-        return replace(self, signatures=(*self.signatures, signature), state=TaskState.OPEN, claimed_by="")
+        return replace(self.unclaimed(), signatures=(*self.signatures, signature))
 
-    def must_accept(self, person: str) -> None:
-        """Raises unless this person may answer now, as far as the task itself is concerned."""
-        self._must_be_open_to(person)
-        if any(signature.person == person for signature in self.live_signatures):
-            raise Refused("FOUR_EYES", "the second signature must be another person's")
+    def must_accept(self, *persons: str) -> None:
+        """Raises unless they, one in the other's place, may answer now, as far as the task itself is concerned."""
+        self._must_be_open_to(persons)
+        self._must_be_unseen_by(persons)
 
-    def _must_be_open_to(self, person: str) -> None:
+    def _must_be_unseen_by(self, persons: Collection[str]) -> None:
+        if not self.signers.isdisjoint(persons):
+            raise Refused("FOUR_EYES", "the second signature must be another person's, also through delegation")
+
+    def _must_be_open_to(self, persons: Collection[str]) -> None:
+        self._must_be_live()
+        if self.claimed_by and self.claimed_by not in persons:
+            raise Conflict("TASK_CLAIMED", "another officer has taken this task")
+
+    def _must_be_live(self) -> None:
         if not self.is_live:
             raise Refused("INVALID_TRANSITION", f"the task is {self.state.lower()}", facts={"state": self.state})
-        if self.claimed_by and self.claimed_by != person:
-            raise Conflict("TASK_CLAIMED", "another officer has taken this task")
+
+
+def must_be_compatible(tasks: Iterable[Task], task: Task, persons: Collection[str]) -> None:
+    """Raises Refused when one of them signed a step that this one's signatories may have no part in."""
+    for other in tasks:
+        if other.step in task.exclusive and not other.signers.isdisjoint(persons):
+            facts = {"step": other.step}
+            raise Refused("INCOMPATIBLE_ROLES", f"who signed {other.step} does not act in {task.step}", facts=facts)
 
 
 def check(decision: Decision, step: Step, reasons: Mapping[str, Reason], task: Task, asked: Quantity | None) -> Outcome:

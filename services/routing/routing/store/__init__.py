@@ -1,5 +1,6 @@
 """SQL in, domain out: every statement routing ever runs."""
 
+from . import standing
 from .cases import case_of_document, case_of_task, open_case, save_case, seen_case
 from .clocks import TACIT_RUNG, Late, claim_rungs, late, save_climbed, silent, unanswered
 from .history import history, note_non_conformities
@@ -46,6 +47,7 @@ __all__ = [
     "save_visits",
     "seen_case",
     "silent",
+    "standing",
     "unanswered",
     "visits_of",
 ]

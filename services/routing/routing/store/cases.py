@@ -21,12 +21,12 @@ INSERT_TASKS = """
 insert into tasks (
     id, case_id, document_id, position, step, agency, role, mode, rule, signatures_required, state, claimed_by,
     outcome, reason_code, quantity_value, quantity_unit, decided_by, timer_id, opened_at, due_at, decided_at,
-    tacit_outcome
+    tacit_outcome, claimed_at, exclusive
 )
 select * from unnest(
     %s::text[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[], %s::text[],
-    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[]
+    %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[]
 )
 """
 UPSERT_TASKS = f"""
@@ -35,9 +35,9 @@ on conflict (id) do update set
     state = excluded.state, claimed_by = excluded.claimed_by, outcome = excluded.outcome,
     reason_code = excluded.reason_code, quantity_value = excluded.quantity_value,
     quantity_unit = excluded.quantity_unit, decided_by = excluded.decided_by, timer_id = excluded.timer_id,
-    due_at = excluded.due_at, decided_at = excluded.decided_at
+    due_at = excluded.due_at, decided_at = excluded.decided_at, claimed_at = excluded.claimed_at
 """
-TASK_WIDTH = 22
+TASK_WIDTH = 24
 
 INSERT_TIMERS = """
 insert into timers (
@@ -61,16 +61,18 @@ TIMER_WIDTH = 12
 UPSERT_SIGNATURES = """
 insert into signatures (
     id, task_id, person, outcome, reason_code, comment, conditions, quantity_value, quantity_unit, request_id,
-    signed_at, voided_at
+    signed_at, voided_at, on_behalf_of
 )
 select * from unnest(
     %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[],
-    %s::text[], %s::timestamptz[], %s::timestamptz[]
+    %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[]
 )
 on conflict (id) do update set
     voided_at = excluded.voided_at
 """
-SIGNATURE_WIDTH = 12
+SIGNATURE_WIDTH = 13
+
+INCOMPATIBLE = "signatures_incompatible"
 
 UPSERT_INFORMATION = """
 insert into information_requests (
@@ -203,7 +205,8 @@ async def _save_tasks(tx: Tx, case: Case, tasks: Sequence[Task]) -> None:
     try:
         await _upsert(tx, UPSERT_SIGNATURES, signatures, SIGNATURE_WIDTH)
     except UniqueViolation as error:
-        raise Refused("FOUR_EYES", "the second signature must be another person's") from error
+        code = "INCOMPATIBLE_ROLES" if error.diag.constraint_name == INCOMPATIBLE else "FOUR_EYES"
+        raise Refused(code, "the database knows another signature that forbids this one") from error
 
 
 async def _upsert(tx: Tx, statement: str, values: list[list[Any]], width: int) -> None:

@@ -37,7 +37,8 @@ TASK_COLUMNS = """
     tasks.id as task_id, tasks.case_id, tasks.step as task_step, tasks.agency, tasks.role, tasks.mode, tasks.rule,
     tasks.signatures_required, tasks.state as task_state, tasks.claimed_by, tasks.outcome as task_outcome,
     tasks.reason_code, tasks.quantity_value, tasks.quantity_unit, tasks.decided_by,
-    tasks.opened_at as task_opened_at, tasks.decided_at, tasks.tacit_outcome
+    tasks.opened_at as task_opened_at, tasks.decided_at, tasks.tacit_outcome,
+    tasks.claimed_at, tasks.exclusive
 """
 TERM, TACIT = "timers", "tacit"
 
@@ -64,7 +65,7 @@ TASK_JOINS = """
 SIGNATURE_COLUMNS = """
     signatures.id, signatures.task_id, signatures.person, signatures.outcome, signatures.reason_code,
     signatures.comment, signatures.conditions, signatures.quantity_value, signatures.quantity_unit,
-    signatures.request_id, signatures.signed_at, signatures.voided_at
+    signatures.request_id, signatures.signed_at, signatures.voided_at, signatures.on_behalf_of
 """
 
 
@@ -108,6 +109,8 @@ def task(row: Row, signatures: Iterable[Signature]) -> Task:
         information=_information(row),
         tacit=None if row["tacit_id"] is None else timer(row, TACIT),
         tacit_outcome=row["tacit_outcome"],
+        claimed_at=row["claimed_at"],
+        exclusive=tuple(filter(None, row["exclusive"].split(","))),
     )
 
 
@@ -135,6 +138,7 @@ def signature(row: Row) -> Signature:
         conditions=row["conditions"],
         quantity=_quantity(row),
         request_id=row["request_id"],
+        on_behalf_of=row["on_behalf_of"],
     )
     return Signature(row["id"], decision, row["signed_at"], row["voided_at"])
 
@@ -189,6 +193,8 @@ def task_values(case: Case, task: Task) -> list[Any]:
         task.due_at,
         task.decided_at,
         task.tacit_outcome,
+        task.claimed_at,
+        ",".join(task.exclusive),
     ]
 
 
@@ -234,6 +240,7 @@ def signature_values(task: Task, signature: Signature) -> list[Any]:
         decision.request_id,
         signature.signed_at,
         signature.voided_at,
+        decision.on_behalf_of,
     ]
 
 

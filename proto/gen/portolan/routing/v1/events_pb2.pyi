@@ -145,12 +145,15 @@ class TaskSigned(_message.Message):
     SIGNED_BY_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     SIGNED_AT_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     document_id: _builtins.str
     step: _builtins.str
     agency: _builtins.str
     signed_by: _builtins.str
     outcome: _builtins.str
+    on_behalf_of: _builtins.str
+    """The absent colleague in whose place."""
     @_builtins.property
     def signed_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -163,10 +166,11 @@ class TaskSigned(_message.Message):
         signed_by: _builtins.str = ...,
         outcome: _builtins.str = ...,
         signed_at: _timestamp_pb2.Timestamp | None = ...,
+        on_behalf_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["signed_at", b"signed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "document_id", b"document_id", "outcome", b"outcome", "signed_at", b"signed_at", "signed_by", b"signed_by", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "document_id", b"document_id", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "signed_at", b"signed_at", "signed_by", b"signed_by", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -211,6 +215,7 @@ class TaskDecided(_message.Message):
     AUTHORISED_QUANTITY_FIELD_NUMBER: _builtins.int
     TACIT_AT_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -223,6 +228,7 @@ class TaskDecided(_message.Message):
     decided_by: _builtins.str
     """The officer, or "system" for an automatic approval."""
     document_event: _builtins.str
+    on_behalf_of: _builtins.str
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -253,10 +259,11 @@ class TaskDecided(_message.Message):
         authorised_quantity: _type_pb2.Quantity | None = ...,
         tacit_at: _timestamp_pb2.Timestamp | None = ...,
         basis: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        on_behalf_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "decided_at", b"decided_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "authorised_quantity", b"authorised_quantity", "basis", b"basis", "case_id", b"case_id", "decided_at", b"decided_at", "decided_by", b"decided_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "outcome", b"outcome", "reason_code", b"reason_code", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "authorised_quantity", b"authorised_quantity", "basis", b"basis", "case_id", b"case_id", "decided_at", b"decided_at", "decided_by", b"decided_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "reason_code", b"reason_code", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -110,6 +110,26 @@ class RoutingServiceStub:
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsRequest.SerializeToString,
                 response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsResponse.FromString,
                 _registered_method=True)
+        self.AssignTask = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/AssignTask',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.AssignTaskRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.AssignTaskResponse.FromString,
+                _registered_method=True)
+        self.CreateAbsence = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/CreateAbsence',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.CreateAbsenceRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.CreateAbsenceResponse.FromString,
+                _registered_method=True)
+        self.ListAbsences = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ListAbsences',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListAbsencesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListAbsencesResponse.FromString,
+                _registered_method=True)
+        self.EndAbsence = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/EndAbsence',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.EndAbsenceRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.EndAbsenceResponse.FromString,
+                _registered_method=True)
 
 
 class RoutingServiceServicer:
@@ -211,6 +231,33 @@ class RoutingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AssignTask(self, request, context):
+        """By who answers for the agency, to somebody of it, whoever had taken the task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateAbsence(self, request, context):
+        """Own, or by who answers for the agency anybody's of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAbsences(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndAbsence(self, request, context):
+        """At once. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoutingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -288,6 +335,26 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.ListNoShows,
                     request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsRequest.FromString,
                     response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsResponse.SerializeToString,
+            ),
+            'AssignTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignTask,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.AssignTaskRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.AssignTaskResponse.SerializeToString,
+            ),
+            'CreateAbsence': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAbsence,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.CreateAbsenceRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.CreateAbsenceResponse.SerializeToString,
+            ),
+            'ListAbsences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAbsences,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListAbsencesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListAbsencesResponse.SerializeToString,
+            ),
+            'EndAbsence': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndAbsence,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.EndAbsenceRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.EndAbsenceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -696,6 +763,114 @@ class RoutingService:
             '/portolan.routing.v1.RoutingService/ListNoShows',
             portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsRequest.SerializeToString,
             portolan_dot_routing_dot_v1_dot_routing__pb2.ListNoShowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/AssignTask',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.AssignTaskRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.AssignTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAbsence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/CreateAbsence',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.CreateAbsenceRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.CreateAbsenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAbsences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ListAbsences',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListAbsencesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListAbsencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndAbsence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/EndAbsence',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.EndAbsenceRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.EndAbsenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

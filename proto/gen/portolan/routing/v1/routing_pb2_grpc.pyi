@@ -53,6 +53,13 @@ class RoutingServiceStub:
     RecordVisit: _grpc.UnaryUnaryMultiCallable[_routing_pb2.RecordVisitRequest, _routing_pb2.RecordVisitResponse]
     ListNoShows: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListNoShowsRequest, _routing_pb2.ListNoShowsResponse]
     """An operator's: of its documents. An agency's: its own, and those it told of."""
+    AssignTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.AssignTaskRequest, _routing_pb2.AssignTaskResponse]
+    """By who answers for the agency, to somebody of it, whoever had taken the task."""
+    CreateAbsence: _grpc.UnaryUnaryMultiCallable[_routing_pb2.CreateAbsenceRequest, _routing_pb2.CreateAbsenceResponse]
+    """Own, or by who answers for the agency anybody's of it."""
+    ListAbsences: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListAbsencesRequest, _routing_pb2.ListAbsencesResponse]
+    EndAbsence: _grpc.UnaryUnaryMultiCallable[_routing_pb2.EndAbsenceRequest, _routing_pb2.EndAbsenceResponse]
+    """At once. Idempotent."""
 
 @_typing.type_check_only
 class RoutingServiceAsyncStub(RoutingServiceStub):
@@ -79,6 +86,13 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     RecordVisit: _aio.UnaryUnaryMultiCallable[_routing_pb2.RecordVisitRequest, _routing_pb2.RecordVisitResponse]  # type: ignore[assignment]
     ListNoShows: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListNoShowsRequest, _routing_pb2.ListNoShowsResponse]  # type: ignore[assignment]
     """An operator's: of its documents. An agency's: its own, and those it told of."""
+    AssignTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.AssignTaskRequest, _routing_pb2.AssignTaskResponse]  # type: ignore[assignment]
+    """By who answers for the agency, to somebody of it, whoever had taken the task."""
+    CreateAbsence: _aio.UnaryUnaryMultiCallable[_routing_pb2.CreateAbsenceRequest, _routing_pb2.CreateAbsenceResponse]  # type: ignore[assignment]
+    """Own, or by who answers for the agency anybody's of it."""
+    ListAbsences: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListAbsencesRequest, _routing_pb2.ListAbsencesResponse]  # type: ignore[assignment]
+    EndAbsence: _aio.UnaryUnaryMultiCallable[_routing_pb2.EndAbsenceRequest, _routing_pb2.EndAbsenceResponse]  # type: ignore[assignment]
+    """At once. Idempotent."""
 
 class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Cases, tasks, decisions, due times."""
@@ -192,5 +206,36 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.ListNoShowsResponse, _abc.Awaitable[_routing_pb2.ListNoShowsResponse]]:
         """An operator's: of its documents. An agency's: its own, and those it told of."""
+
+    @_abc_1.abstractmethod
+    def AssignTask(
+        self,
+        request: _routing_pb2.AssignTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.AssignTaskResponse, _abc.Awaitable[_routing_pb2.AssignTaskResponse]]:
+        """By who answers for the agency, to somebody of it, whoever had taken the task."""
+
+    @_abc_1.abstractmethod
+    def CreateAbsence(
+        self,
+        request: _routing_pb2.CreateAbsenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.CreateAbsenceResponse, _abc.Awaitable[_routing_pb2.CreateAbsenceResponse]]:
+        """Own, or by who answers for the agency anybody's of it."""
+
+    @_abc_1.abstractmethod
+    def ListAbsences(
+        self,
+        request: _routing_pb2.ListAbsencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ListAbsencesResponse, _abc.Awaitable[_routing_pb2.ListAbsencesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def EndAbsence(
+        self,
+        request: _routing_pb2.EndAbsenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.EndAbsenceResponse, _abc.Awaitable[_routing_pb2.EndAbsenceResponse]]:
+        """At once. Idempotent."""
 
 def add_RoutingServiceServicer_to_server(servicer: RoutingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
