@@ -362,8 +362,8 @@ def test_whatever_happens_in_whatever_order_the_engine_keeps_its_word(world: w.W
     run_state_machine_as_test(
         Office,
         settings=settings(
-            max_examples=20,
-            stateful_step_count=40,
+            max_examples=12,
+            stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

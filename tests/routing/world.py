@@ -108,7 +108,7 @@ class World:
 
     def begin(self) -> None:
         self.moment = MONDAY
-        self.loop.run(self._execute(f"truncate {TABLES}"))
+        self.loop.run(self._execute(f"truncate {TABLES} cascade"))
 
     def rows(self, query: str) -> list[Row]:
         return self.loop.run(self._rows(query))
