@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from gateway.call import Call, answered
 from gateway.operation import Operation
-from gateway.shapes.absences import Absence, NewAbsence, absence
+from gateway.shapes.absences import NewStandIn, StandIn, absence
 from gateway.shapes.common import Page, Paged, timestamp
 
 
-async def create_absence(call: Call, body: NewAbsence) -> Response:
+async def create_absence(call: Call, body: NewStandIn) -> Response:
     request = routing_pb2.CreateAbsenceRequest(
         request_id=call.request_id(),
         person=body.person,
@@ -37,11 +37,11 @@ async def end_absence(call: Call, absence_id: str) -> Response:
 OPERATIONS = (
     Operation(
         *("POST", "/v1/absences", create_absence, "Say who is away, and who acts meanwhile"),
-        answer=Absence,
+        answer=StandIn,
         status=201,
         tag="tasks",
         request_headers=("Idempotency-Key?",),
     ),
-    Operation("GET", "/v1/absences", list_absences, "Absences at the agency", answer=Page[Absence], tag="tasks"),
-    Operation("POST", "/v1/absences/{absence_id}:end", end_absence, "Back again, at once", answer=Absence, tag="tasks"),
+    Operation("GET", "/v1/absences", list_absences, "Absences at the agency", answer=Page[StandIn], tag="tasks"),
+    Operation("POST", "/v1/absences/{absence_id}:end", end_absence, "Back again, at once", answer=StandIn, tag="tasks"),
 )

@@ -8,7 +8,7 @@ from portolan.routing.v1 import routing_pb2
 from gateway.shapes.common import Key, Moment, MomentIn, Word, certain_moment, moment
 
 
-class Absence(msgspec.Struct, rename={"from_": "from"}, kw_only=True):
+class StandIn(msgspec.Struct, rename={"from_": "from"}, kw_only=True):
     """While it lasts `delegate` acts in the place of `person`, with the own roles; `ended_at` where it ended early."""
 
     id: str
@@ -22,7 +22,7 @@ class Absence(msgspec.Struct, rename={"from_": "from"}, kw_only=True):
     ended_at: Moment | None
 
 
-class NewAbsence(msgspec.Struct, rename={"from_": "from"}, forbid_unknown_fields=True, kw_only=True):
+class NewStandIn(msgspec.Struct, rename={"from_": "from"}, forbid_unknown_fields=True, kw_only=True):
     """`person`: the caller when it is left out; another's takes the agency's administrator."""
 
     person: Word = ""
@@ -31,8 +31,8 @@ class NewAbsence(msgspec.Struct, rename={"from_": "from"}, forbid_unknown_fields
     to: MomentIn
 
 
-def absence(given: routing_pb2.Absence) -> Absence:
-    return Absence(
+def absence(given: routing_pb2.Absence) -> StandIn:
+    return StandIn(
         id=given.id,
         agency=given.agency,
         person=given.person,
