@@ -48,7 +48,7 @@ def complete(walk: Walk) -> None:
         step = walk.procedure.step(task.step)
         outcome = next(key for key, outcome in step.outcomes.items() if outcome.then in {"next", "finish"})
         for person in PERSONS[: task.signatures_required]:
-            walk.decide(task.agency, outcome, person)
+            walk.decide(task.agency, outcome, f"{person} of {task.agency}")
 
 
 @pytest.mark.parametrize("type", PROCEDURES, ids=lambda type: type.key)
