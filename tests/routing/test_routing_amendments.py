@@ -158,5 +158,5 @@ async def close(database: Database, books: store.Rulebooks) -> None:
         assert step is not None
         outcome = next(key for key, one in step.outcomes.items() if one.then == "next")
         for person in PERSONS[: task.signatures_required]:
-            officer = Officer(person, task.agency, "org", frozenset({task.role}))
-            await actions.decide(database, books, officer, task.id, Decision(person, outcome))
+            officer = Officer(f"{person} of {task.agency}", task.agency, "org", frozenset({task.role}))
+            await actions.decide(database, books, officer, task.id, Decision(officer.person, outcome))
