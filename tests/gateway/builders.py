@@ -95,6 +95,14 @@ def a_visit(visit_id: str) -> routing_pb2.Visit:
     return routing_pb2.Visit(id=visit_id, number=1, state="PROPOSED", proposed_by="operator", parties=[party], **slot)
 
 
+def a_payment(document_id: str, state: str = "RECORDED") -> dict[str, Any]:
+    money = {"amount_minor": 1, "currency": "XXX"}
+    return {
+        **{"id": "p-1", "document_id": document_id, "state": state, "payment_number": "n", "kind": "ADVANCE"},
+        **{"paid_on": "2026-03-01", "amount": money, "remaining": money, "agency": "BANK-1", "recorded_at": AT},
+    }
+
+
 def a_task(task_id: str) -> routing_pb2.Task:
     return routing_pb2.Task(
         id=task_id,

@@ -32,6 +32,7 @@ from tests.gateway.builders import (
     a_draft,
     a_draft_summary,
     a_node,
+    a_payment,
     a_task,
     a_told_event,
     a_visit,
@@ -135,6 +136,10 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         }
         return intake_pb2.CompleteStageResponse(document_json=encoded(document), etag='"2"')
 
+    async def ChangeBank(self, request: Any, context: Any) -> Any:
+        amended = await self.AmendDocument(request, context)
+        return intake_pb2.ChangeBankResponse(document_json=amended.document_json, etag=amended.etag, replayed=True)
+
     async def CancelDocument(self, request: Any, context: Any) -> Any:
         document = encoded(a_document(request.id, state="CANCELLED"))
         return intake_pb2.CancelDocumentResponse(document_json=document, etag='"2"', replayed=True)
@@ -209,6 +214,26 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     async def CancelImputation(self, request: Any, context: Any) -> Any:
         shown = an_imputation(request.id, state="CANCELLED")
         return intake_pb2.CancelImputationResponse(imputation_json=encoded(shown))
+
+    async def GetSettlement(self, request: Any, context: Any) -> Any:
+        money = {"amount_minor": 1, "currency": "XXX"}
+        figures = dict.fromkeys(("amount", "imputed", "advance_admitted", "paid", "remaining"), money)
+        lists = {"payments": [a_payment(request.id)], "entries": []}
+        shown = {"document_id": request.id, "direction": "out", **figures, **lists}
+        return intake_pb2.GetSettlementResponse(settlement_json=encoded(shown))
+
+    async def RecordPayment(self, request: Any, context: Any) -> Any:
+        self._may_refuse()
+        return intake_pb2.RecordPaymentResponse(payment_json=encoded(a_payment(request.id)), replayed=True)
+
+    async def CancelPayment(self, request: Any, context: Any) -> Any:
+        shown = a_payment(request.id, state="CANCELLED")
+        return intake_pb2.CancelPaymentResponse(payment_json=encoded(shown))
+
+    async def ClearTitle(self, request: Any, context: Any) -> Any:
+        self._may_refuse()
+        shown = encoded(a_document(request.id))
+        return intake_pb2.ClearTitleResponse(document_json=shown, etag='"3"', replayed=True)
 
     async def StoreAttachment(self, requests: Any, context: Any) -> Any:
         content, is_whole = bytearray(), False

@@ -133,6 +133,7 @@ REQUESTS: dict[str, Any] = {
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
     "AmendDocument": pb.AmendDocumentRequest(id="x", request_json=b'{"body": {}}'),
     "ProvideInformation": pb.ProvideInformationRequest(id="x"),
+    "ChangeBank": pb.ChangeBankRequest(id="x", request_json=b'{"bank": "1"}'),
     "CancelDocument": pb.CancelDocumentRequest(id="x", reason="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),
     "ListAccesses": pb.ListAccessesRequest(id="x"),
@@ -145,6 +146,10 @@ REQUESTS: dict[str, Any] = {
     "GetLedger": pb.GetLedgerRequest(id="x"),
     "ImputeTitle": pb.ImputeTitleRequest(id="x"),
     "CancelImputation": pb.CancelImputationRequest(id="x"),
+    "GetSettlement": pb.GetSettlementRequest(id="x"),
+    "RecordPayment": pb.RecordPaymentRequest(id="x"),
+    "CancelPayment": pb.CancelPaymentRequest(id="x"),
+    "ClearTitle": pb.ClearTitleRequest(id="x"),
 }
 
 # Lists show what the caller may see, be it nothing.

@@ -17,7 +17,7 @@ from portolan_cli.golden.visits import slot
 
 from tests.journeys.bodies import new_key, submission, submitted
 from tests.journeys.conftest import System
-from tests.journeys.titles import accepted, eventually_task, imputation
+from tests.journeys.titles import accepted, bank_of, eventually_task, imputation, payment
 from tests.journeys.visits import a_visit
 
 MANDATE_BITES_S_MAX = 5.0
@@ -64,9 +64,11 @@ VERDICTS: Mapping[str, str] = {
                 "get_routing",
                 "get_receipt",
                 "get_ledger",
+                "get_settlement",
             ),
             *("amend_document", "withdraw_document", "cancel_document", "copy_document", "complete_document"),
             *("get_draft", "replace_draft", "change_draft", "delete_draft", "submit_draft", "copy_draft"),
+            *("record_payment", "cancel_payment", "clear_title", "change_bank"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
             *("request_information", "provide_information"),
             *("propose_visit", "list_visits", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
@@ -155,6 +157,8 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         customs.credentials,
         imputation(f"{title['reference']}-a", "1", unit),
     )
+    title_bank = bank_of(demo, title)
+    paid = portolan.post(f"/v1/documents/{title['id']}/payments", title_bank.credentials, payment("P-a", 100))
     importer = demo.actor(organisation_key=_key_of(demo, title["owner_organisation_id"]), role="org_admin")
     owner = title["owner_organisation_id"]
     waiting = submitted(portolan, demo, broker)
@@ -170,6 +174,7 @@ def world(system: System, portolan: Portolan, demo: Demo, broker: Actor, customs
         "draft_id": draft["id"],
         "document_id": waiting["id"],
         "imputation_id": imputed["id"],
+        "payment_id": paid["id"],
         "task_id": task["id"],
         "visit_id": a_visit(portolan, demo, broker)["id"],
         "organisation_id": owner,
@@ -230,8 +235,12 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "change_draft": {"label": "not mine"},
         "copy_document": {},
         "copy_draft": {},
+        "change_bank": {"bank": "011"},
         "impute_title": imputation("X1", "1", unit),
         "cancel_imputation": {},
+        "record_payment": payment("P1", 1),
+        "cancel_payment": {},
+        "clear_title": {"reconciled": True},
         "store_attachment": {"a": "stranger's file"},
         "decide_task": {"outcome": "accept"},
         "propose_visit": {"place": "Quai 3", **slot(1)},

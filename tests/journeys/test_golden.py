@@ -3,6 +3,7 @@
 import packs
 import pytest
 from packs.reader import default_pack_path
+from packs.titles import EXPIRE
 from portolan_cli.demo_file import Demo
 from portolan_cli.golden import Case, Coverage, Play, coverage, load_all, load_moves, play
 
@@ -54,7 +55,7 @@ def _left_at_once(pack: packs.Pack, one: Coverage) -> str | None:
 
 def _made_by_the_clock(pack: packs.Pack, one: Coverage) -> set[str]:
     """What happens when nobody answers, decides or comes for days; the services' own tests travel there."""
-    events: set[str] = set()
+    events = {EXPIRE}
     for step in pack.document_types[one.document_type].steps:
         if step.information is not None:
             events.add(step.information.lapses)

@@ -51,3 +51,12 @@ def imputation(number: str, value: str, unit: str, line: str = "1") -> dict[str,
         "quantity": {"value": value, "unit": unit},
         "value": {"amount_minor": 100_00, "currency": "USD"},
     }
+
+
+def payment(number: str, amount_minor: int, kind: str = "ADVANCE", currency: str = "USD") -> dict[str, Any]:
+    return {
+        "payment_number": number,
+        "paid_on": "2026-06-01",
+        "kind": kind,
+        "amount": {"amount_minor": amount_minor, "currency": currency},
+    }

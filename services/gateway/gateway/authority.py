@@ -12,6 +12,7 @@ ANYONE = frozenset({"anyone"})
 SIGNED_IN = frozenset({"signed_in"})
 
 OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
+BANKS = frozenset({"bank_officer"})
 FILERS = frozenset({"declarant"})
 # Who signed up files what its admission is asked with, and nothing else; intake knows which types those are.
 APPLYING = FILERS | {"applicant"}
@@ -76,6 +77,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "complete_document": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "withdraw_document": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "amend_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
+    "change_bank": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "cancel_document": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "create_draft": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
     **{
@@ -97,6 +99,10 @@ AUTHORITY: Mapping[str, Authority] = {
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "tell_declaration": Authority(frozenset({"customs_officer"}), "customs alone"),
     "get_declaration": Authority(SIGNED_IN, DOCUMENT),
+    "get_settlement": Authority(SIGNED_IN, DOCUMENT),
+    "record_payment": Authority(BANKS, DOCUMENT + "; refused to banks other than the title's own"),
+    "cancel_payment": Authority(BANKS, DOCUMENT + "; refused to banks other than the title's own"),
+    "clear_title": Authority(BANKS, DOCUMENT + "; refused to banks other than the title's own"),
     "list_tasks": Authority(OFFICERS | ADMINISTRATORS, TASK),
     "get_task": Authority(OFFICERS | ADMINISTRATORS, TASK),
     "claim_task": Authority(OFFICERS, TASK),

@@ -16,7 +16,7 @@ from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subs
 from portolan.identity.v1 import identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
-from intake.actions import catalogue, keys
+from intake.actions import catalogue, expiring, keys
 from intake.actions.accessing import AccessLog
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
@@ -149,6 +149,8 @@ def _consumer_loop(settings: Settings, db: Database) -> Loop:
         rulebooks = await catalogue.loaded(db)
         heard = subscription(settings, GROUP, TOPICS)
         consumer = Consumer(db, heard, GROUP, handlers(rulebooks))
-        await asyncio.gather(consumer.run(stop), catalogue.watch(db, rulebooks, stop))
+        await asyncio.gather(
+            consumer.run(stop), catalogue.watch(db, rulebooks, stop), expiring.watch(db, rulebooks, stop)
+        )
 
     return loop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ import msgspec
 
 from .casework import Escalation, Tacit
 from .filing import Admission, Check, Requirement, Stage
+from .titles import Settlement, Tolerance, Validity
 from .value import Labels, Value
 from .visits import VisitTerms
 
@@ -32,16 +32,6 @@ class Transition(Value, frozen=True, kw_only=True):
     to: str
     # What the move does to the titles that a declaration's lines name.
     effect: Literal["reserve", "impute", "give_back"] | None = None
-
-
-class Validity(Value, frozen=True, kw_only=True):
-    starts_at: str
-    months: int
-
-
-class Tolerance(Value, frozen=True, kw_only=True):
-    hs: tuple[str, ...]
-    share: Decimal
 
 
 class Decided(Value, frozen=True, kw_only=True):
@@ -136,6 +126,19 @@ class Amendment(Value, frozen=True, kw_only=True):
     steps: tuple[AmendmentStep, ...] = ()
 
 
+class BankChange(Amendment, frozen=True, kw_only=True):
+    """An amendment of the bank alone: `bank`, `branch` and `account` are its places in the body.
+
+    `resumes`: from a state in which no bank has the document, the step of its case that begins again with the new one.
+    """
+
+    bank: str
+    branch: str = ""
+    account: str = ""
+    checks: tuple[Check, ...] = ()
+    resumes: dict[str, str] = {}
+
+
 class DocumentType(Value, frozen=True, kw_only=True):
     key: str
     prefix: str
@@ -150,6 +153,7 @@ class DocumentType(Value, frozen=True, kw_only=True):
     impute_in: tuple[str, ...] = ()
     validity: Validity | None = None
     imputation_tolerance: tuple[Tolerance, ...] = ()
+    settlement: Settlement | None = None
     facts: dict[str, str] = {}
     checks: tuple[Check, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -160,6 +164,7 @@ class DocumentType(Value, frozen=True, kw_only=True):
     stages: tuple[Stage, ...] = ()
     readiness: tuple[Requirement, ...] = ()
     admission: Admission | None = None
+    bank_change: BankChange | None = None
     # Groups of steps: who acts in one of a group acts in no other of it.
     incompatible: tuple[tuple[str, ...], ...] | None = None
     schema: dict[str, Any] = {}
@@ -184,7 +189,13 @@ class DocumentType(Value, frozen=True, kw_only=True):
 
     @cached_property
     def _steps(self) -> dict[str, Step]:
-        return {step.key: step for step in (*self.steps, *(self.amendment.steps if self.amendment else ()))}
+        return {step.key: step for step in (*self.steps, *self.amending_steps)}
+
+    @cached_property
+    def amending_steps(self) -> tuple[AmendmentStep, ...]:
+        """Of every way in which a version may come after the first."""
+        ways = (self.amendment, self.bank_change)
+        return tuple(step for way in ways if way is not None for step in way.steps)
 
     def transition(self, state: str, event: str, to: str | None = None) -> Transition | None:
         """The move an event makes from a state; `to` chooses where a release or a return may lead to several."""

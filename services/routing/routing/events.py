@@ -14,7 +14,7 @@ from kit.events import Event
 from portolan.intake.v1 import events_pb2
 
 from routing import actions
-from routing.domain import Proposal, Submission
+from routing.domain import Proposal, Resumption, Submission
 from routing.store import Rulebooks
 
 GROUP = "routing"
@@ -37,6 +37,11 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def proposed(tx: Tx, _: Event, said: events_pb2.AmendmentProposed) -> None:
         await actions.amend(tx, rulebooks, proposal(said))
 
+    async def amended(tx: Tx, _: Event, said: events_pb2.DocumentAmended) -> None:
+        if said.resumes_at:
+            facts = facts_of(said.facts_json)
+            await actions.resume(tx, rulebooks, Resumption(said.document_id, said.version, facts, said.resumes_at))
+
     async def provided(tx: Tx, _: Event, said: events_pb2.InformationProvided) -> None:
         await actions.provide_information(
             tx, rulebooks, said.document_id, said.information_request_id, tuple(said.answers)
@@ -48,6 +53,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
         events_pb2.DocumentWithdrawn: withdrawn,
         events_pb2.DocumentCancelled: cancelled,
         events_pb2.AmendmentProposed: proposed,
+        events_pb2.DocumentAmended: amended,
         events_pb2.InformationProvided: provided,
     }
 

@@ -101,6 +101,23 @@ def _named(stage: Stage, changes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def pay(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    document = stage.document(step.arguments["document"])
+    order = {name: value for name, value in step.arguments.items() if name != "document"}
+    answer = stage.portolan.post(f"/v1/documents/{document.id}/payments", by, order, key=stage.key(step))
+    if step.save:
+        stage.payments[step.save] = answer
+    return answer
+
+
+def cancel_payment(stage: Stage, step: Step) -> Any:
+    by = stage.actor(step.actor).credentials
+    payment = stage.payments[step.arguments["payment"]]
+    path = f"/v1/documents/{payment['document_id']}/payments/{payment['id']}:cancel"
+    return stage.portolan.post(path, by, {"reason": step.arguments.get("reason", "golden case")}, key=stage.key(step))
+
+
 def withdraw(stage: Stage, step: Step) -> Any:
     return _change(stage, step, "withdraw", {"reason": step.arguments.get("reason", "golden case")})
 
@@ -116,8 +133,17 @@ def amend(stage: Stage, step: Step) -> Any:
     return _change(stage, step, "amend", asked | remarks)
 
 
+def change_bank(stage: Stage, step: Step) -> Any:
+    asked = {name: value for name, value in step.arguments.items() if name != "document"}
+    return _change(stage, step, "change-bank", asked)
+
+
 def cancel(stage: Stage, step: Step) -> Any:
     return _change(stage, step, "cancel", {"reason": step.arguments.get("reason", "golden case")})
+
+
+def clear(stage: Stage, step: Step) -> Any:
+    return _change(stage, step, "clear", {"reconciled": True})
 
 
 def _change(stage: Stage, step: Step, verb: str, asked: Mapping[str, Any]) -> Any:
@@ -169,6 +195,10 @@ ACTS: Mapping[str, Act] = {
     "impute": impute,
     "cancel_imputation": cancel_imputation,
     "tell_declaration": tell_declaration,
+    "pay": pay,
+    "cancel_payment": cancel_payment,
+    "clear": clear,
+    "change_bank": change_bank,
     "amend": amend,
     "withdraw": withdraw,
     "cancel": cancel,

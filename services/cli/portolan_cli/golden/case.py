@@ -13,7 +13,8 @@ from portolan_cli.pack_file import read
 
 VERBS = (
     *("submit", "simulate", "decide", "request_information", "provide_information"),
-    *("impute", "cancel_imputation", "tell_declaration", "amend", "withdraw", "cancel"),
+    *("impute", "cancel_imputation", "pay", "cancel_payment", "clear", "change_bank", "tell_declaration"),
+    *("amend", "withdraw", "cancel"),
     *("propose_visit", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
     *("sign_up", "admitted", "complete"),
 )

@@ -50,6 +50,11 @@ def _ledger(stage: Stage, name: str, document: Document, expected: Any) -> list[
     return differences(f"{name}.ledger", expected, ledger)
 
 
+def _settlement(stage: Stage, name: str, document: Document, expected: Any) -> list[Difference]:
+    settlement = stage.portolan.get(f"/v1/documents/{document.id}/settlement", document.submitter)
+    return differences(f"{name}.settlement", expected, settlement)
+
+
 def _charges(stage: Stage, name: str, document: Document, expected: Any) -> list[Difference]:
     return charge_differences(name, expected, charges_of(stage, document))
 
@@ -80,6 +85,7 @@ def _timeline(stage: Stage, name: str, document: Document, expected: Any) -> lis
 COMPARISONS: Mapping[str, Compare] = {
     "state": _state,
     "ledger": _ledger,
+    "settlement": _settlement,
     "charges": _charges,
     "notifications": _notifications,
     "timeline": _timeline,

@@ -150,10 +150,17 @@ def _new_items(timeline: Mapping[str, Any], document: Document) -> list[Mapping[
 def _document(stage: Stage, step: Step) -> Document | None:
     if step.verb == "submit" or step.save in stage.documents:
         return stage.documents.get(step.save)
-    if step.verb == "cancel_imputation":
-        imputation = stage.imputations[step.arguments["imputation"]]
-        return next((known for known in stage.documents.values() if known.id == imputation["document_id"]), None)
+    entry = _entry(stage, step)
+    if entry is not None:
+        return next((known for known in stage.documents.values() if known.id == entry["document_id"]), None)
     return stage.document(step.arguments["document"]) if "document" in step.arguments else None
+
+
+def _entry(stage: Stage, step: Step) -> Mapping[str, Any] | None:
+    """What a step takes back, of either ledger."""
+    if step.verb == "cancel_imputation":
+        return stage.imputations[step.arguments["imputation"]]
+    return stage.payments[step.arguments["payment"]] if step.verb == "cancel_payment" else None
 
 
 def _where(step: Step) -> str:

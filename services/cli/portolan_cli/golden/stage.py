@@ -44,6 +44,7 @@ class Stage:
     # Who signed up in this play, and the company numbers they chose.
     newcomers: dict[str, Actor] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
+    payments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def actor(self, name: str) -> Actor:
         """Of the case's own actors; a recipient may also be named by its organisation's key or kind."""

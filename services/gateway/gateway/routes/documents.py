@@ -64,7 +64,7 @@ async def amend_document(call: Call, document_id: str, raw: bytes) -> Response:
         idempotency_key=call.idempotency_key_or_none() or "",
     )
     reply = await call.ask(call.up.intake.AmendDocument, request)
-    return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
+    return passed_on(reply.document_json, headers=acted(reply.etag, reply.replayed))
 
 
 async def complete_document(call: Call, document_id: str, stage: str, raw: bytes) -> Response:
@@ -76,7 +76,7 @@ async def complete_document(call: Call, document_id: str, stage: str, raw: bytes
         idempotency_key=call.idempotency_key_or_none() or "",
     )
     reply = await call.ask(call.up.intake.CompleteStage, request)
-    return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
+    return passed_on(reply.document_json, headers=acted(reply.etag, reply.replayed))
 
 
 async def cancel_document(call: Call, document_id: str, body: Cancellation) -> Response:
@@ -87,7 +87,7 @@ async def cancel_document(call: Call, document_id: str, body: Cancellation) -> R
         idempotency_key=call.idempotency_key_or_none() or "",
     )
     reply = await call.ask(call.up.intake.CancelDocument, request)
-    return passed_on(reply.document_json, headers=_acted(reply.etag, reply.replayed))
+    return passed_on(reply.document_json, headers=acted(reply.etag, reply.replayed))
 
 
 async def get_timeline(call: Call, document_id: str) -> Response:
@@ -101,7 +101,7 @@ async def get_receipt(call: Call, document_id: str, query: ReceiptFilter) -> Res
     return passed_on(reply.receipt_json)
 
 
-def _acted(etag: str, replayed: bool) -> dict[str, str]:
+def acted(etag: str, replayed: bool) -> dict[str, str]:
     headers = {"etag": hot.entity_tag(etag)}
     return headers | {"idempotent-replayed": "true"} if replayed else headers
 

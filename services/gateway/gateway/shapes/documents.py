@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gateway.shapes.billing import QuotedCharge
-from gateway.shapes.common import Code, Moment, Paged, ProblemViolation, Quantity, Search
+from gateway.shapes.common import Code, Moment, Money, Paged, ProblemViolation, Quantity, Search
 
 JsonObject = dict[str, Any]
 
@@ -157,6 +157,50 @@ class Imputation(msgspec.Struct, kw_only=True):
     value: JsonObject
     imputed_at: Moment
     remaining: Quantity
+
+
+class Payment(msgspec.Struct, kw_only=True):
+    """`agency` recorded it; `remaining` is what could still be paid then."""
+
+    id: str
+    document_id: str
+    state: Literal["RECORDED", "CANCELLED"]
+    payment_number: str
+    kind: Literal["ADVANCE", "SETTLEMENT"]
+    paid_on: Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
+    amount: Money
+    agency: str
+    recorded_at: Moment
+    remaining: Money
+
+
+class PaymentEntry(msgspec.Struct, kw_only=True):
+    at: Moment
+    kind: Literal["ADVANCE", "SETTLEMENT", "CANCELLED"]
+    amount: Money
+    payment_id: str
+    actor: str | None
+
+
+class Settlement(msgspec.Struct, kw_only=True):
+    """`out`: the title pays abroad; `in`: it is paid from abroad. `imputed` is what customs took, in its currency."""
+
+    document_id: str
+    direction: Literal["out", "in"]
+    amount: Money
+    imputed: Money
+    advance_admitted: Money
+    paid: Money
+    remaining: Money
+    payments: list[Payment]
+    entries: list[PaymentEntry]
+
+
+class Clearing(msgspec.Struct, forbid_unknown_fields=True):
+    """The bank's declaration that every payment is reconciled with what customs imputed."""
+
+    reconciled: Literal[True]
+    remarks: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class Route(msgspec.Struct):

@@ -15,6 +15,7 @@ from intake.domain.amendments import Amendment, Change
 from intake.domain.documents import Document
 from intake.domain.imputations import Imputation
 from intake.domain.information import Request
+from intake.domain.payments import Payment
 from intake.domain.stages import Admitted
 from intake.domain.titles import TitleLine
 from intake.domain.values import decimal_text
@@ -124,7 +125,7 @@ def _change(change: Change) -> events_pb2.Change:
     return events_pb2.Change(pointer=change.pointer, before_json=before, after_json=after)
 
 
-def document_amended(document: Document, amendment: Amendment, at: datetime) -> OutboxEntry:
+def document_amended(document: Document, amendment: Amendment, at: datetime, resumes_at: str = "") -> OutboxEntry:
     message = events_pb2.DocumentAmended(
         document_id=document.id,
         version=amendment.version,
@@ -136,6 +137,7 @@ def document_amended(document: Document, amendment: Amendment, at: datetime) -> 
         owner_organisation_id=document.owner_organisation_id,
         submitter_organisation_id=document.submitter_organisation_id,
         state=document.state,
+        resumes_at=resumes_at,
     )
     return OutboxEntry(TOPIC, document.id, message)
 
@@ -188,3 +190,44 @@ def title_released(document: Document, imputation: Imputation, line: TitleLine, 
         released_at=wire.timestamp(at),
     )
     return OutboxEntry(TOPIC, document.id, message)
+
+
+def title_paid(document: Document, payment: Payment) -> OutboxEntry:
+    message = events_pb2.TitlePaid(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        payment_id=payment.id,
+        payment_number=payment.payment_number,
+        kind=payment.kind,
+        amount=_money(payment.amount.amount_minor, payment.amount.currency),
+        still_payable=_money(payment.remaining_minor, payment.amount.currency),
+        paid_on=payment.paid_on.isoformat(),
+        agency=payment.agency,
+        recorded_at=wire.timestamp(payment.recorded_at),
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def title_payment_cancelled(document: Document, payment: Payment, at: datetime, reason: str) -> OutboxEntry:
+    message = events_pb2.TitlePaymentCancelled(
+        document_id=document.id,
+        reference=document.reference,
+        type=document.type,
+        owner_organisation_id=document.owner_organisation_id,
+        submitter_organisation_id=document.submitter_organisation_id,
+        payment_id=payment.id,
+        payment_number=payment.payment_number,
+        amount=_money(payment.amount.amount_minor, payment.amount.currency),
+        still_payable=_money(payment.remaining_minor, payment.amount.currency),
+        agency=payment.agency,
+        reason=reason,
+        cancelled_at=wire.timestamp(at),
+    )
+    return OutboxEntry(TOPIC, document.id, message)
+
+
+def _money(amount_minor: int, currency: str) -> type_pb2.Money:
+    return type_pb2.Money(amount_minor=amount_minor, currency=currency)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from kit import ids, outbox
 from kit.database import Tx
 from kit.errors import Refused
+from packs.amendments import VERDICTS
 from packs.model import Transition
 
 from intake.actions import facts, versions
@@ -67,7 +68,7 @@ async def _told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:
 
 async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Happening) -> None:
     """An event that has no transition (the document was withdrawn meanwhile) is noted, never an error."""
-    if happening.document_event in versions.VERDICTS:
+    if happening.document_event in VERDICTS:
         await _settle(tx, rulebooks, document, happening)
         return
     try:

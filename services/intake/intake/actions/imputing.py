@@ -12,7 +12,7 @@ from kit.database import Database, Tx
 from kit.errors import Invalid, Malformed, NotFound, PortolanError, Refused
 from packs.model import Transition
 
-from intake.actions import accessing, facts, metrics, reading
+from intake.actions import accessing, facts, metrics, reading, settling
 from intake.domain import imputations, representation
 from intake.domain.documents import Document, Item, imputation_moves, release_moves
 from intake.domain.imputations import Imputation, ImputationState, Terms
@@ -89,6 +89,7 @@ async def take(tx: Tx, rulebooks: Rulebooks, by: By, document_id: str, terms: Te
     await ledgers.save_imputation(tx, imputation)
     await ledgers.save_line(tx, document_id, changed)
     await ledgers.book(tx, document_id, entries, imputation.id, by.subject, imputation.imputed_at)
+    await settling.impute_again(tx, document_id)
     await _tell_imputed(tx, rulebooks, title.with_line(changed), imputation, by)
     return Imputed(representation.imputation_json(imputation), replayed=False)
 
@@ -165,7 +166,7 @@ async def _tell_imputed(tx: Tx, rulebooks: Rulebooks, title: Title, imputation: 
 async def cancel(
     db: Database, rulebooks: Rulebooks, caller: Principal, asked: str, imputation_id: str, reason: str
 ) -> bytes:
-    """Gives the quantity back, once: cancelling again answers the same."""
+    """Gives the quantity back, once: cancelling again answers the same. Raises Refused while its value is paid."""
     if not reading.is_id(imputation_id):
         raise NotFound("NOT_FOUND")
     if not is_plain_text(reason):
@@ -187,6 +188,7 @@ async def give_back(
 ) -> Imputation:
     """In the caller's transaction, which holds the title."""
     now = clock.now()
+    title.document.refuse_ended(rulebooks.kind(title.document))
     line = next(line for line in title.lines if line.line == imputation.line)
     was_consumed = imputation.state is ImputationState.CONSUMED
     give_back = line.release if was_consumed else line.release_reservation
@@ -196,6 +198,7 @@ async def give_back(
     await ledgers.save_imputation(tx, cancelled)
     await ledgers.save_line(tx, title.document.id, changed)
     await ledgers.book(tx, title.document.id, entries, imputation.id, by.subject, now)
+    await settling.impute_again(tx, title.document.id)
     moves = release_moves(title.document, rulebooks.kind(title.document), title.lines) if was_consumed else []
     said = [facts.title_released(title.document, imputation, changed, now)] if was_consumed else []
     await accessing.noted(tx, by.access, "cancel_imputation", title.document.id)

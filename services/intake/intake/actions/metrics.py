@@ -25,6 +25,15 @@ IMPUTATIONS_TOTAL = Counter(
     "Imputations by outcome. `exceeded` is a title that had no more.",
     ["outcome"],
 )
+PAYMENTS_TOTAL = Counter(
+    "portolan_intake_payments_total",
+    "Payments of titles by outcome. `exceeded` is a bank that paid more than customs imputed or an advance admits.",
+    ["outcome"],
+)
+TITLES_EXPIRED_TOTAL = Counter(
+    "portolan_intake_titles_expired_total",
+    "Titles whose validity passed. A jump after quiet means that nobody swept for a while.",
+)
 ATTACHMENTS_TOTAL = Counter(
     "portolan_intake_attachments_total",
     "Files received, by whether their bytes were here before.",

@@ -8,7 +8,7 @@ from kit.database import Database, Tx
 from kit.errors import Malformed, Refused
 from packs.model import Transition
 
-from intake.actions import accessing, acts, facts, reading
+from intake.actions import accessing, acts, facts, reading, settling
 from intake.actions.directory import WITHDRAW as POWER
 from intake.actions.directory import Directory
 from intake.actions.reading import Shown
@@ -44,6 +44,7 @@ async def withdraw(
 async def refuse_held(tx: Tx, document: Document) -> None:
     if any(line.reserved or line.consumed for line in await ledgers.lines(tx, document.id)):
         raise Refused("INVALID_TRANSITION", "customs holds a part of this title")
+    await settling.refuse_paid(tx, document.id)
 
 
 async def _take_back(

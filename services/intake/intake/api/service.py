@@ -19,11 +19,13 @@ from intake.actions import (
     cancelling,
     carrying,
     catalogue,
+    clearing,
     following,
     imputing,
     informing,
     keys,
     reading,
+    settling,
     tracking,
     withdrawing,
 )
@@ -46,6 +48,7 @@ from intake.domain.rulebook import Rulebooks
 from intake.store.documents import Filter
 
 CUSTOMS = frozenset({"customs_officer"})
+BANKS = frozenset({"bank_officer"})
 DECLARANTS = frozenset(FILERS)
 OFFICERS = frozenset({"agency_officer", "bank_officer", "customs_officer"})
 # Of a waiting call's time, what is kept for answering it.
@@ -60,6 +63,7 @@ AUTHORITY = {
     "WithdrawDocument": DECLARANTS,
     "AmendDocument": DECLARANTS,
     "CompleteStage": DECLARANTS,
+    "ChangeBank": DECLARANTS,
     "CancelDocument": DECLARANTS,
     "ProvideInformation": DECLARANTS,
     "GetTimeline": SIGNED_IN,
@@ -73,6 +77,10 @@ AUTHORITY = {
     "GetLedger": SIGNED_IN,
     "ImputeTitle": CUSTOMS,
     "CancelImputation": CUSTOMS,
+    "GetSettlement": SIGNED_IN,
+    "RecordPayment": BANKS,
+    "CancelPayment": BANKS,
+    "ClearTitle": BANKS,
     "StoreAttachment": DECLARANTS | OFFICERS,
     "ReadAttachment": SIGNED_IN,
     "TellDeclaration": CUSTOMS,
@@ -173,6 +181,11 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
         acted = await self._stages.complete(act, request.stage)
         return pb.CompleteStageResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
 
+    async def ChangeBank(self, request: pb.ChangeBankRequest, context: Any) -> pb.ChangeBankResponse:
+        act = Act("change_bank", caller(), request.id, request.if_match, request.idempotency_key, request.request_json)
+        acted = await self._amendments.change_bank(act)
+        return pb.ChangeBankResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
+
     async def CancelDocument(self, request: pb.CancelDocumentRequest, context: Any) -> pb.CancelDocumentResponse:
         reason = request.reason
         act = Act("cancel", caller(), request.id, request.if_match, request.idempotency_key, reason.encode())
@@ -256,6 +269,28 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
     async def GetDeclaration(self, request: pb.GetDeclarationRequest, context: Any) -> pb.GetDeclarationResponse:
         shown = await self._declarations.declaration(caller(), request.number, self._seen("get_declaration"))
         return pb.GetDeclarationResponse(declaration_json=shown)
+
+    async def GetSettlement(self, request: pb.GetSettlementRequest, context: Any) -> pb.GetSettlementResponse:
+        seen = self._seen("get_settlement")
+        return pb.GetSettlementResponse(
+            settlement_json=await settling.show(self._db, self._rulebooks, caller(), request.id, seen)
+        )
+
+    async def RecordPayment(self, request: pb.RecordPaymentRequest, context: Any) -> pb.RecordPaymentResponse:
+        paid = await settling.pay(self._db, self._rulebooks, caller(), request.id, request.request_json)
+        return pb.RecordPaymentResponse(payment_json=paid.payment_json, replayed=paid.replayed)
+
+    async def CancelPayment(self, request: pb.CancelPaymentRequest, context: Any) -> pb.CancelPaymentResponse:
+        cancelled = await settling.cancel(
+            self._db, self._rulebooks, caller(), request.id, request.payment_id, request.reason
+        )
+        return pb.CancelPaymentResponse(payment_json=cancelled)
+
+    async def ClearTitle(self, request: pb.ClearTitleRequest, context: Any) -> pb.ClearTitleResponse:
+        remarks = request.remarks
+        act = Act("clear", caller(), request.id, request.if_match, request.idempotency_key, remarks.encode())
+        acted = await clearing.clear(self._db, self._rulebooks, act, remarks)
+        return pb.ClearTitleResponse(document_json=acted.document_json, etag=acted.etag, replayed=acted.replayed)
 
     async def StoreAttachment(
         self, request_iterator: AsyncIterator[pb.StoreAttachmentRequest], context: Any

@@ -50,6 +50,12 @@ class Document:
         """Raises PreconditionRequired, PreconditionFailed."""
         require_match(self.etag, if_match)
 
+    def refuse_ended(self, kind: DocumentType) -> None:
+        """Raises Refused: nothing changes any more after a final state."""
+        state = kind.state(self.state)
+        if state is not None and state.kind == "final":
+            raise Refused("INVALID_TRANSITION", "the document is at its end", facts={"state": self.state})
+
     def follow(self, kind: DocumentType, move: Transition, at: datetime) -> Document:
         return replace(
             self,

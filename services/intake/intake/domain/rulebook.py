@@ -139,6 +139,11 @@ class TypeRules:
         claim = Claim(self._carries, candidate.body, root) if self._carries else None
         return Judgement(faults, facts, lines, files_named, references, search_keys(keys), claim)
 
+    def derived(self, body: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+        """The facts of a body that was judged before, its value in the pack's currency among them."""
+        facts, _ = self._formulas.evaluate(body, self._rates(moment).per_unit)
+        return {**facts, "national_value_minor": self._national_value(facts, moment)}
+
     def _refusals(self, facts: Mapping[str, Any], language: str) -> list[Violation]:
         """Admission rules of the table: another type must carry these goods, or none is needed."""
         rules = self._table.admission(facts)

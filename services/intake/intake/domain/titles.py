@@ -10,6 +10,7 @@ from typing import Any
 
 from kit.errors import Refused, Violation
 from packs.model import DocumentType
+from packs.titles import share_for
 
 from intake.domain.values import decimal_text, positive_decimal
 from intake.domain.wording import violation
@@ -127,8 +128,7 @@ def title_lines(kind: DocumentType, body: Mapping[str, Any], language: str) -> t
 
 
 def tolerance_for(kind: DocumentType, hs_code: str) -> Decimal:
-    shares = [one.share for one in kind.imputation_tolerance if hs_code.startswith(one.hs)]
-    return max(shares, default=NOTHING)
+    return share_for(kind.imputation_tolerance, hs_code) or NOTHING
 
 
 def is_full(lines: Sequence[TitleLine]) -> bool:

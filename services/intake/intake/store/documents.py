@@ -199,7 +199,7 @@ SAVE = f"""
 with document as (
     update documents
     set state = %(state)s, revision = %(revision)s, version = %(version)s, updated_at = %(updated_at)s,
-        valid_until = %(valid_until)s, items = items + cardinality(%(at)s::timestamptz[])
+        valid_until = %(valid_until)s, expiry_due = %(valid_until)s, items = items + cardinality(%(at)s::timestamptz[])
     where document_id = %(id)s
 )
 {ITEMS.format(first="%(items)s")}
@@ -218,7 +218,10 @@ where exists (select 1 from document)
 
 
 async def save(tx: Tx, document: Document, items: Sequence[Item]) -> None:
-    """The document was locked in this transaction; `items` are numbered on from what it had."""
+    """The document was locked in this transaction; `items` are numbered on from what it had.
+
+    Its validity is looked at afresh: what kept it from expiring may just have changed.
+    """
     await tx.execute(
         SAVE,
         {

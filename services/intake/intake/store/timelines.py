@@ -53,6 +53,20 @@ async def items_after(tx: Tx, document_id: str, seq: int, limit: int) -> Sequenc
     return await cursor.fetchall()
 
 
+async def last_of(tx: Tx, document_id: str, kinds: Sequence[str]) -> Item | None:
+    cursor = await tx.cursor(row_factory=class_row(Item)).execute(
+        """
+        select kind, at, actor, event, from_state, to_state, agency, step, due_at, reason_code, detail
+        from timeline_items
+        where document_id = %s and kind = any(%s)
+        order by seq desc
+        limit 1
+        """,
+        [document_id, list(kinds)],
+    )
+    return await cursor.fetchone()
+
+
 async def counts(tx: Tx, document_ids: Sequence[str]) -> dict[str, int]:
     """How many items each of these documents has by now."""
     cursor = await tx.cursor(row_factory=tuple_row).execute(

@@ -34,7 +34,7 @@ HEARD: Mapping[str, type[Message]] = {
         *(intake.AmendmentProposed, intake.DocumentCancelled, intake.TitleImputed, intake.TitleReleased),
         *(routing.CaseOpened, routing.TaskOpened, routing.TaskSigned, routing.TaskDecided, routing.CaseClosed),
         *(routing.DeadlineNear, routing.DeadlineMissed, routing.InformationRequested, routing.InformationLapsed),
-        intake.InformationProvided,
+        *(intake.InformationProvided, intake.TitlePaid, intake.TitlePaymentCancelled),
         *(routing.VisitProposed, routing.VisitConfirmed, routing.VisitDeclined, routing.VisitMissed),
         routing.ControlResult,
         *(billing.ChargeRecorded, own.WebhookEndpointDisabled),

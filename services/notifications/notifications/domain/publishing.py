@@ -41,6 +41,12 @@ PUBLISHED: Mapping[str, Published] = {
     "portolan.intake.v1.TitleReleased": Published(
         "title.released", "released_at", ("imputation_id", "quantity", "remaining")
     ),
+    "portolan.intake.v1.TitlePaid": Published(
+        *("title.paid", "recorded_at"), ("payment_id", "payment_number", "kind", "amount", "still_payable")
+    ),
+    "portolan.intake.v1.TitlePaymentCancelled": Published(
+        "title.payment_cancelled", "cancelled_at", ("payment_id", "payment_number", "amount", "still_payable")
+    ),
     "portolan.routing.v1.TaskOpened": Published("task.opened", "opened_at", ("task_id", "step", "agency", "due_at")),
     "portolan.routing.v1.TaskDecided": Published(
         *("task.decided", "decided_at"), ("task_id", "step", "agency", "outcome", "reason_code", "authorised_quantity")

@@ -148,6 +148,8 @@ _WAYS: Mapping[str, tuple[str, Any]] = {
     "quantity": ("quantity", _Writer.quantity),
     "authorised_quantity": ("quantity", _Writer.quantity),
     "remaining": ("remaining", _Writer.quantity),
+    "still_payable": ("still_payable", _Writer.money),
+    "payment_number": ("payment", _Writer.as_it_is),
     "due_at": ("due_at", _Writer.moment),
     "expires_at": ("due_at", _Writer.moment),
     "sealed_token": ("token", _Writer.sealed),

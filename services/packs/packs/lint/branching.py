@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..errors import Finding
 from ..model import DocumentType, Outcome, Step
+from .steps import amending_steps
 from .subject import Subject
 from .ways import after, ends_unconcerned, reachable, target, walk
 
@@ -113,10 +114,10 @@ def somebody_is_concerned(subject: Subject) -> Iterator[Finding]:
 
 def amendments_go_straight_on(subject: Subject) -> Iterator[Finding]:
     for kind in subject.pack.document_types.values():
-        for index, step in enumerate(kind.amendment.steps if kind.amendment else ()):
+        for key, index, step in amending_steps(kind):
             for name, outcome in step.outcomes.items():
                 if outcome.then not in {"next", "close"}:
-                    place = ("amendment", "steps", index, "outcomes", name)
+                    place = (key, "steps", index, "outcomes", name)
                     yield subject.at(subject.type_files[kind.key], place, "an amendment goes on or is closed")
 
 

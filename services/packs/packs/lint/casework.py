@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..errors import Finding
 from ..model import DocumentType, Escalation, Step
 from ..source import Place
+from .steps import amending_steps
 from .subject import Subject
 
 RUNGS_MAX = 8
@@ -100,8 +101,8 @@ def steps(subject: Subject) -> Iterator[tuple[DocumentType, str, Place, Step]]:
         file = subject.type_files[kind.key]
         for index, step in enumerate(kind.steps):
             yield kind, file, ("steps", index), step
-        for index, step in enumerate(kind.amendment.steps if kind.amendment else ()):
-            yield kind, file, ("amendment", "steps", index), step
+        for key, index, step in amending_steps(kind):
+            yield kind, file, (key, "steps", index), step
 
 
 RULES = (silence_decides_what_the_step_can, ladders_lead_upwards, incompatible_steps_exist)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..amendments import AMEND_ACCEPT, AMEND_REJECT
+from ..amendments import VERDICTS
 from ..errors import Finding
 from ..model import DocumentType
 from .subject import Subject
@@ -13,7 +13,7 @@ from .subject import Subject
 IMPUTATION_EVENTS = ("impute_partially", "impute_fully")
 RELEASE_EVENT = "release_imputation"
 # An amendment ends where it began.
-ENDS_THAT_VARY = frozenset({RELEASE_EVENT, AMEND_ACCEPT, AMEND_REJECT})
+ENDS_THAT_VARY = frozenset({RELEASE_EVENT, *VERDICTS})
 
 
 def types_are_in_their_folder(subject: Subject) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..errors import Finding
-from ..model import DocumentType
+from ..model import DocumentType, Step
 from .subject import Subject
 from .ways import after, walk
 
@@ -81,6 +81,13 @@ def needed_reasons_exist(subject: Subject) -> Iterator[Finding]:
             for name, outcome in step.outcomes.items():
                 if outcome.needs_reason and name not in explained:
                     yield subject.at(file, ("steps", index, "outcomes", name), f"no reason is given for {name}")
+
+
+def amending_steps(kind: DocumentType) -> Iterator[tuple[str, int, Step]]:
+    """Of each way a version may come, with the key it stands under."""
+    for key, amendment in (("amendment", kind.amendment), ("bank_change", kind.bank_change)):
+        for index, step in enumerate(amendment.steps if amendment is not None else ()):
+            yield key, index, step
 
 
 def _types(subject: Subject) -> Iterator[tuple[DocumentType, str]]:

@@ -88,7 +88,7 @@ def _items(subject: Subject) -> Iterator[tuple[Place, TariffItem, bool]]:
 
 
 def _milestones(kind: DocumentType) -> set[str]:
-    own = {AMENDED} if kind.amendment else set()
+    own = {AMENDED} if kind.amendment or kind.bank_change else set()
     return own | {state.key for state in kind.states} | {move.event for move in kind.transitions}
 
 

@@ -23,6 +23,8 @@ VARIABLES = frozenset(
         "due_at",
         "reason_label",
         "declaration",
+        "payment",
+        "still_payable",
         "url",
         "person",
         "organisation",

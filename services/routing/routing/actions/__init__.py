@@ -4,7 +4,7 @@ from . import absences
 from . import visits_said as visits_said
 from .asking import lapse, provide_information, request_information
 from .deciding import assign, claim, decide, release, standing_in
-from .hearing import amend, cancel, open_case, open_completed, withdraw
+from .hearing import amend, cancel, open_case, open_completed, resume, withdraw
 from .mandates import IdentityMandates, Mandate, Mandates, mandate_needed
 from .planning import Plan, plan, seed
 from .said import TOPIC, quantity
@@ -51,6 +51,7 @@ __all__ = [
     "release",
     "report_no_show",
     "request_information",
+    "resume",
     "seed",
     "standing_in",
     "sweep",

@@ -7,7 +7,7 @@ from kit.database import Tx
 from kit.errors import Unavailable
 
 from routing import domain, store
-from routing.domain import Proposal, Submission
+from routing.domain import Proposal, Resumption, Submission
 
 from .said import entries, say
 
@@ -34,6 +34,19 @@ async def amend(tx: Tx, rulebooks: store.Rulebooks, proposal: Proposal) -> None:
     now, rulebook = clock.now(), await rulebooks.of(before.document.pack_version, tx)
     history = await store.history(tx, before.document.owner_organisation_id, proposal.facts, rulebook.pack.risk, now)
     case, facts = domain.amend(before, proposal, rulebook, now, ids.new_id, history)
+    await store.save_case(tx, before, case)
+    await say(tx, case, facts)
+
+
+async def resume(tx: Tx, rulebooks: store.Rulebooks, resumption: Resumption) -> None:
+    """The document's new version takes its closed case back to one of its steps."""
+    before = await store.case_of_document(tx, resumption.document_id)
+    if before is None:
+        raise Unavailable("OVERLOADED", f"document {resumption.document_id} has no case yet")
+    rulebook = await rulebooks.of(before.document.pack_version, tx)
+    now, owner = clock.now(), before.document.owner_organisation_id
+    history = await store.history(tx, owner, resumption.facts, rulebook.pack.risk, now)
+    case, facts = domain.resume(before, resumption, rulebook, now, ids.new_id, history)
     await store.save_case(tx, before, case)
     await say(tx, case, facts)
 

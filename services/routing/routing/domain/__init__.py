@@ -1,6 +1,6 @@
 """Cases, tasks, signatures, timers: values, and the rules by which one becomes the next."""
 
-from .amendments import Amendment, Proposal
+from .amendments import Amendment, Proposal, Resumption
 from .appointments import Agenda, VisitProposal
 from .asking import lapse, may_ask, provide_information, request_information
 from .cases import (
@@ -14,6 +14,7 @@ from .cases import (
     end,
     ended_unheard,
     open_case,
+    resume,
     withdraw,
 )
 from .explanations import Judged, explained
@@ -81,6 +82,7 @@ __all__ = [
     "Proposal",
     "Quantity",
     "ResultFound",
+    "Resumption",
     "Route",
     "Rulebook",
     "Rung",
@@ -115,6 +117,7 @@ __all__ = [
     "open_case",
     "provide_information",
     "request_information",
+    "resume",
     "start_timer",
     "withdraw",
 ]

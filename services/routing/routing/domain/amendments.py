@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from packs.amendments import AMEND_ACCEPT, AMEND_REJECT
-from packs.model import Outcome
+from packs.amendments import way_of_steps
+from packs.model import DocumentType, Outcome
 
 Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Amendment:
-    """`steps` are those of the type's amendment steps that the changes call for; `facts` as they would be."""
+    """`steps` are those of the type's amendment steps that the changes call for; `facts` as they would be.
+
+    Without steps it is in effect, and the case has begun again with it.
+    """
 
     version: int
     facts: Facts
@@ -46,8 +49,21 @@ class Proposal:
     steps: tuple[str, ...]
 
 
-def verdict(outcome: Outcome, *, is_closed: bool) -> str:
-    """The move of the document: only the end of an amendment moves it."""
+@dataclass(frozen=True)
+class Resumption:
+    """A version in effect with which a closed case begins again at one of its own steps."""
+
+    document_id: str
+    version: int
+    facts: Facts
+    step: str
+
+
+def verdict(kind: DocumentType, amendment: Amendment, outcome: Outcome, *, is_closed: bool) -> str:
+    """The move of the document: only the end of an amendment moves it, and a resumed case moves it by its own steps."""
+    if not amendment.steps:
+        return outcome.event
     if not is_closed:
         return ""
-    return AMEND_REJECT if outcome.then == "close" else AMEND_ACCEPT
+    way = way_of_steps(kind, amendment.steps)
+    return way.rejects if outcome.then == "close" else way.accepts

@@ -12,7 +12,7 @@ from kit.errors import NotFound, Refused
 from packs.history import UNKNOWN, History
 from packs.model import Outcome, Step
 
-from .amendments import Amendment, Proposal, verdict
+from .amendments import Amendment, Proposal, Resumption, verdict
 from .branching import Said, must_lead_on, spoken, verdict_of
 from .explanations import Judged, explained
 from .facts import CaseClosed, CaseOpened, Fact, ResultFound, TaskDecided, TaskOpened, TaskSigned
@@ -143,6 +143,35 @@ def amend(
         return case, []
     if case.state is not CaseState.CLOSED:
         raise Refused("INVALID_TRANSITION", "the case is still open")
+    return _open_again(case, proposal, rulebook, now, new_id, history)
+
+
+def resume(
+    case: Case,
+    resumption: Resumption,
+    rulebook: Rulebook,
+    now: datetime,
+    new_id: NewId,
+    history: History = UNKNOWN,
+) -> tuple[Case, list[Fact]]:
+    """Begins again at one of its own steps, by what the document says now. Heard twice it changes nothing."""
+    if case.amendment is not None and case.amendment.version >= resumption.version:
+        return case, []
+    if case.state is not CaseState.CLOSED:
+        raise Refused("INVALID_TRANSITION", "the case is still open")
+    stands = Proposal(resumption.document_id, resumption.version, resumption.facts, (), "", ())
+    return _open_again(case, stands, rulebook, now, new_id, history, resumption.step)
+
+
+def _open_again(
+    case: Case,
+    proposal: Proposal,
+    rulebook: Rulebook,
+    now: datetime,
+    new_id: NewId,
+    history: History,
+    step: str = "",
+) -> tuple[Case, list[Fact]]:
     facts = {**proposal.facts, "type": case.document.document_type}
     plan = rulebook.table.plan(facts, history)
     amendment = Amendment(
@@ -157,7 +186,7 @@ def amend(
         explanation=explained(plan, rulebook.table, facts, history),
     )
     opened = replace(case, state=CaseState.OPEN, step="", outcome="", closed_at=None, amendment=amendment)
-    return _go_on(opened, opened.procedure(rulebook), now, new_id)
+    return _go_on(opened, opened.procedure(rulebook), now, new_id, step)
 
 
 def decide(
@@ -255,13 +284,13 @@ def conclude(
     is_finding = bool(outcome.non_conforming) and task.decided_by != SYSTEM
     if outcome.then == "close":
         case, facts = _close(case, task.outcome, now)
-        return case, [TaskDecided(task, _event(case, outcome), is_non_conforming=is_finding), *facts]
+        return case, [TaskDecided(task, _event(case, procedure, outcome), is_non_conforming=is_finding), *facts]
     if case.is_waiting():
         return case, [TaskDecided(task, "", is_non_conforming=is_finding)]
     said = spoken(procedure.step(task.step), case.tasks) or (task.outcome, outcome)
     case, facts, outcome = _follow(case, said, procedure, now, new_id)
     found: list[Fact] = [ResultFound(task, outcome.result, now)] if outcome.result else []
-    return case, [TaskDecided(task, _event(case, outcome), is_non_conforming=is_finding), *found, *facts]
+    return case, [TaskDecided(task, _event(case, procedure, outcome), is_non_conforming=is_finding), *found, *facts]
 
 
 def _follow(
@@ -275,10 +304,10 @@ def _follow(
     return *_go_on(case, procedure, now, new_id, outcome.leads_to), outcome
 
 
-def _event(case: Case, outcome: Outcome) -> str:
+def _event(case: Case, procedure: Procedure, outcome: Outcome) -> str:
     if case.amendment is None:
         return outcome.event
-    return verdict(outcome, is_closed=case.state is CaseState.CLOSED)
+    return verdict(procedure.type, case.amendment, outcome, is_closed=case.state is CaseState.CLOSED)
 
 
 def _close(case: Case, outcome: str, now: datetime, document_event: str = "") -> tuple[Case, list[Fact]]:

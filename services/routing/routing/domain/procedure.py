@@ -102,9 +102,9 @@ class Procedure:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        if not self.amending or self.type.amendment is None:
+        if not self.amending:
             return self.type.steps
-        return tuple(step for step in self.type.amendment.steps if step.key in self.amending)
+        return tuple(step for step in self.type.amending_steps if step.key in self.amending)
 
     @property
     def calendars(self) -> Calendars:

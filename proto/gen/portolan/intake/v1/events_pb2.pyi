@@ -92,6 +92,7 @@ class DocumentAmended(_message.Message):
     OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
     SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    RESUMES_AT_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     version: _builtins.int
     facts_json: _builtins.bytes
@@ -102,6 +103,8 @@ class DocumentAmended(_message.Message):
     submitter_organisation_id: _builtins.str
     state: _builtins.str
     """Where the document stands from now on."""
+    resumes_at: _builtins.str
+    """The step at which its closed case begins again with this version; empty where the case stays as it is."""
     @_builtins.property
     def amended_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -117,10 +120,11 @@ class DocumentAmended(_message.Message):
         owner_organisation_id: _builtins.str = ...,
         submitter_organisation_id: _builtins.str = ...,
         state: _builtins.str = ...,
+        resumes_at: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amended_at", b"amended_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amended_at", b"amended_at", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "state", b"state", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amended_at", b"amended_at", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "resumes_at", b"resumes_at", "state", b"state", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,3 +619,121 @@ class OrganisationAdmitted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrganisationAdmitted: _TypeAlias = OrganisationAdmitted  # noqa: Y015
+
+@_typing.final
+class TitlePaid(_message.Message):
+    """The title's bank recorded a payment, or a receipt from abroad."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    PAYMENT_NUMBER_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    STILL_PAYABLE_FIELD_NUMBER: _builtins.int
+    PAID_ON_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    payment_id: _builtins.str
+    payment_number: _builtins.str
+    kind: _builtins.str
+    """ADVANCE or SETTLEMENT."""
+    paid_on: _builtins.str
+    agency: _builtins.str
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def still_payable(self) -> _type_pb2.Money:
+        """What may still be paid."""
+
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        payment_id: _builtins.str = ...,
+        payment_number: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        amount: _type_pb2.Money | None = ...,
+        still_payable: _type_pb2.Money | None = ...,
+        paid_on: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "recorded_at", b"recorded_at", "still_payable", b"still_payable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "amount", b"amount", "document_id", b"document_id", "kind", b"kind", "owner_organisation_id", b"owner_organisation_id", "paid_on", b"paid_on", "payment_id", b"payment_id", "payment_number", b"payment_number", "recorded_at", b"recorded_at", "reference", b"reference", "still_payable", b"still_payable", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TitlePaid: _TypeAlias = TitlePaid  # noqa: Y015
+
+@_typing.final
+class TitlePaymentCancelled(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    SUBMITTER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    PAYMENT_NUMBER_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    STILL_PAYABLE_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CANCELLED_AT_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    reference: _builtins.str
+    type: _builtins.str
+    owner_organisation_id: _builtins.str
+    submitter_organisation_id: _builtins.str
+    payment_id: _builtins.str
+    payment_number: _builtins.str
+    agency: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def still_payable(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def cancelled_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        type: _builtins.str = ...,
+        owner_organisation_id: _builtins.str = ...,
+        submitter_organisation_id: _builtins.str = ...,
+        payment_id: _builtins.str = ...,
+        payment_number: _builtins.str = ...,
+        amount: _type_pb2.Money | None = ...,
+        still_payable: _type_pb2.Money | None = ...,
+        agency: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        cancelled_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "cancelled_at", b"cancelled_at", "still_payable", b"still_payable"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "amount", b"amount", "cancelled_at", b"cancelled_at", "document_id", b"document_id", "owner_organisation_id", b"owner_organisation_id", "payment_id", b"payment_id", "payment_number", b"payment_number", "reason", b"reason", "reference", b"reference", "still_payable", b"still_payable", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TitlePaymentCancelled: _TypeAlias = TitlePaymentCancelled  # noqa: Y015

@@ -66,6 +66,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentResponse.FromString,
                 _registered_method=True)
+        self.ChangeBank = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ChangeBank',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeBankRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeBankResponse.FromString,
+                _registered_method=True)
         self.CancelDocument = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/CancelDocument',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelDocumentRequest.SerializeToString,
@@ -186,6 +191,26 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftResponse.FromString,
                 _registered_method=True)
+        self.GetSettlement = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/GetSettlement',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetSettlementRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetSettlementResponse.FromString,
+                _registered_method=True)
+        self.RecordPayment = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/RecordPayment',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.RecordPaymentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.RecordPaymentResponse.FromString,
+                _registered_method=True)
+        self.CancelPayment = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/CancelPayment',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelPaymentRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelPaymentResponse.FromString,
+                _registered_method=True)
+        self.ClearTitle = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ClearTitle',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleResponse.FromString,
+                _registered_method=True)
         self.ListDocumentTypes = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ListDocumentTypes',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDocumentTypesRequest.SerializeToString,
@@ -264,6 +289,13 @@ class IntakeServiceServicer:
     def AmendDocument(self, request, context):
         """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
         A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeBank(self, request, context):
+        """A new version with another bank, once the old one and the new one agree.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -424,6 +456,33 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSettlement(self, request, context):
+        """What was paid of a title, as far as its type has a settlement.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordPayment(self, request, context):
+        """By the title's own bank; idempotent by payment number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelPayment(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearTitle(self, request, context):
+        """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDocumentTypes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -501,6 +560,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.AmendDocument,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentResponse.SerializeToString,
+            ),
+            'ChangeBank': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeBank,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeBankRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeBankResponse.SerializeToString,
             ),
             'CancelDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelDocument,
@@ -621,6 +685,26 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.CopyDraft,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftResponse.SerializeToString,
+            ),
+            'GetSettlement': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSettlement,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetSettlementRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetSettlementResponse.SerializeToString,
+            ),
+            'RecordPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPayment,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.RecordPaymentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.RecordPaymentResponse.SerializeToString,
+            ),
+            'CancelPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelPayment,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelPaymentRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.CancelPaymentResponse.SerializeToString,
+            ),
+            'ClearTitle': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearTitle,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleResponse.SerializeToString,
             ),
             'ListDocumentTypes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDocumentTypes,
@@ -822,6 +906,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/AmendDocument',
             portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.AmendDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeBank(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ChangeBank',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeBankRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ChangeBankResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1470,6 +1581,114 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/CopyDraft',
             portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.CopyDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSettlement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/GetSettlement',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetSettlementRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.GetSettlementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/RecordPayment',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.RecordPaymentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.RecordPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/CancelPayment',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CancelPaymentRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.CancelPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearTitle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ClearTitle',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleResponse.FromString,
             options,
             channel_credentials,
             insecure,

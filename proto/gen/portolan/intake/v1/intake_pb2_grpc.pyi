@@ -48,6 +48,8 @@ class IntakeServiceStub:
     """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
     A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
     """
+    ChangeBank: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ChangeBankRequest, _intake_pb2.ChangeBankResponse]
+    """A new version with another bank, once the old one and the new one agree."""
     CancelDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]
     CompleteStage: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CompleteStageRequest, _intake_pb2.CompleteStageResponse]
     """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
@@ -83,6 +85,13 @@ class IntakeServiceStub:
     CopyDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CopyDocumentRequest, _intake_pb2.CopyDocumentResponse]
     """A new draft of what a document, or a draft, says. Idempotent as CreateDraft."""
     CopyDraft: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CopyDraftRequest, _intake_pb2.CopyDraftResponse]
+    GetSettlement: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetSettlementRequest, _intake_pb2.GetSettlementResponse]
+    """What was paid of a title, as far as its type has a settlement."""
+    RecordPayment: _grpc.UnaryUnaryMultiCallable[_intake_pb2.RecordPaymentRequest, _intake_pb2.RecordPaymentResponse]
+    """By the title's own bank; idempotent by payment number."""
+    CancelPayment: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelPaymentRequest, _intake_pb2.CancelPaymentResponse]
+    ClearTitle: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ClearTitleRequest, _intake_pb2.ClearTitleResponse]
+    """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards."""
     ListDocumentTypes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]
     GetDocumentType: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]
     StoreAttachment: _grpc.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]
@@ -114,6 +123,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
     A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
     """
+    ChangeBank: _aio.UnaryUnaryMultiCallable[_intake_pb2.ChangeBankRequest, _intake_pb2.ChangeBankResponse]  # type: ignore[assignment]
+    """A new version with another bank, once the old one and the new one agree."""
     CancelDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelDocumentRequest, _intake_pb2.CancelDocumentResponse]  # type: ignore[assignment]
     CompleteStage: _aio.UnaryUnaryMultiCallable[_intake_pb2.CompleteStageRequest, _intake_pb2.CompleteStageResponse]  # type: ignore[assignment]
     """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
@@ -149,6 +160,13 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     CopyDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.CopyDocumentRequest, _intake_pb2.CopyDocumentResponse]  # type: ignore[assignment]
     """A new draft of what a document, or a draft, says. Idempotent as CreateDraft."""
     CopyDraft: _aio.UnaryUnaryMultiCallable[_intake_pb2.CopyDraftRequest, _intake_pb2.CopyDraftResponse]  # type: ignore[assignment]
+    GetSettlement: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetSettlementRequest, _intake_pb2.GetSettlementResponse]  # type: ignore[assignment]
+    """What was paid of a title, as far as its type has a settlement."""
+    RecordPayment: _aio.UnaryUnaryMultiCallable[_intake_pb2.RecordPaymentRequest, _intake_pb2.RecordPaymentResponse]  # type: ignore[assignment]
+    """By the title's own bank; idempotent by payment number."""
+    CancelPayment: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelPaymentRequest, _intake_pb2.CancelPaymentResponse]  # type: ignore[assignment]
+    ClearTitle: _aio.UnaryUnaryMultiCallable[_intake_pb2.ClearTitleRequest, _intake_pb2.ClearTitleResponse]  # type: ignore[assignment]
+    """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards."""
     ListDocumentTypes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]  # type: ignore[assignment]
     GetDocumentType: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]  # type: ignore[assignment]
     StoreAttachment: _aio.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]  # type: ignore[assignment]
@@ -213,6 +231,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends a document for good while customs holds nothing of it. Idempotent by (organisation, idempotency key), where given.
         A new body for a standing document: in effect at once, or proposed to whom the pack names. Idempotent as CancelDocument.
         """
+
+    @_abc_1.abstractmethod
+    def ChangeBank(
+        self,
+        request: _intake_pb2.ChangeBankRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ChangeBankResponse, _abc.Awaitable[_intake_pb2.ChangeBankResponse]]:
+        """A new version with another bank, once the old one and the new one agree."""
 
     @_abc_1.abstractmethod
     def CancelDocument(
@@ -392,6 +418,37 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _intake_pb2.CopyDraftRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.CopyDraftResponse, _abc.Awaitable[_intake_pb2.CopyDraftResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetSettlement(
+        self,
+        request: _intake_pb2.GetSettlementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.GetSettlementResponse, _abc.Awaitable[_intake_pb2.GetSettlementResponse]]:
+        """What was paid of a title, as far as its type has a settlement."""
+
+    @_abc_1.abstractmethod
+    def RecordPayment(
+        self,
+        request: _intake_pb2.RecordPaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.RecordPaymentResponse, _abc.Awaitable[_intake_pb2.RecordPaymentResponse]]:
+        """By the title's own bank; idempotent by payment number."""
+
+    @_abc_1.abstractmethod
+    def CancelPayment(
+        self,
+        request: _intake_pb2.CancelPaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.CancelPaymentResponse, _abc.Awaitable[_intake_pb2.CancelPaymentResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ClearTitle(
+        self,
+        request: _intake_pb2.ClearTitleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ClearTitleResponse, _abc.Awaitable[_intake_pb2.ClearTitleResponse]]:
+        """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards."""
 
     @_abc_1.abstractmethod
     def ListDocumentTypes(
