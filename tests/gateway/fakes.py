@@ -59,6 +59,7 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         self.refusal: errors.PortolanError | None = None
         self.withdrawn: list[intake_pb2.WithdrawDocumentRequest] = []
         self.replies: list[intake_pb2.ProvideInformationRequest] = []
+        self.readings: list[tuple[str, list[str]]] = []
         self.heard: list[intake_pb2.Submission] = []
         self.deadlines: list[float] = []
 
@@ -150,7 +151,7 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
 
     async def GetTimeline(self, request: Any, context: Any) -> Any:
         shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED"}
-        shown |= {"due_at": None, "holder": None, "items": []}
+        shown |= {"due_at": None, "holder": None, "waiting": [], "items": []}
         return intake_pb2.GetTimelineResponse(timeline_json=encoded(shown))
 
     async def WaitTimeline(self, request: Any, context: Any) -> Any:
@@ -201,6 +202,15 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         label = {"number": request.number, "state_label": None, "owner_organisation_id": None}
         content = {**shown, **label, "events": events, "imputations": [an_imputation("d-1")]}
         return intake_pb2.GetDeclarationResponse(declaration_json=encoded(content))
+
+    async def ListDurations(self, request: Any, context: Any) -> Any:
+        shown = {"type": "paper.a", "step": "s", "agency": "A", "median_seconds_90d": 60, "decided_90d": 9}
+        return intake_pb2.ListDurationsResponse(duration_jsons=[encoded({**shown, "computed_at": AT})])
+
+    async def NoteReadings(self, request: Any, context: Any) -> Any:
+        self._may_refuse()
+        self.readings.append((request.action, list(request.document_ids)))
+        return intake_pb2.NoteReadingsResponse()
 
     async def GetLedger(self, request: Any, context: Any) -> Any:
         figures = dict.fromkeys(("unit", "authorised", "reserved", "consumed", "released", "remaining"))

@@ -143,6 +143,7 @@ REQUESTS: dict[str, Any] = {
     "Search": pb.SearchRequest(query="EI-2026"),
     "TellDeclaration": pb.TellDeclarationRequest(number="x"),
     "GetDeclaration": pb.GetDeclarationRequest(number="x"),
+    "NoteReadings": pb.NoteReadingsRequest(action="get_task", document_ids=["x"]),
     "GetLedger": pb.GetLedgerRequest(id="x"),
     "ImputeTitle": pb.ImputeTitleRequest(id="x"),
     "CancelImputation": pb.CancelImputationRequest(id="x"),
@@ -150,6 +151,17 @@ REQUESTS: dict[str, Any] = {
     "RecordPayment": pb.RecordPaymentRequest(id="x"),
     "CancelPayment": pb.CancelPaymentRequest(id="x"),
     "ClearTitle": pb.ClearTitleRequest(id="x"),
+    "CreateDraft": pb.CreateDraftRequest(),
+    "GetDraft": pb.GetDraftRequest(id="x"),
+    "ListDrafts": pb.ListDraftsRequest(),
+    "ChangeDraft": pb.ChangeDraftRequest(id="x"),
+    "DeleteDraft": pb.DeleteDraftRequest(id="x"),
+    "SubmitDraft": pb.SubmitDraftRequest(id="x"),
+    "CopyDocument": pb.CopyDocumentRequest(id="x"),
+    "CopyDraft": pb.CopyDraftRequest(id="x"),
+    "CompleteStage": pb.CompleteStageRequest(id="x"),
+    "PrefillDocument": pb.PrefillDocumentRequest(),
+    "GetProvenance": pb.GetProvenanceRequest(id="x"),
 }
 
 # Lists show what the caller may see, be it nothing.

@@ -36,7 +36,13 @@ VERDICTS: Mapping[str, str] = {
         (
             *("accept_invitation", "sign_up", "check_company_number"),
             *("issue_token", "sign_in", "list_token_keys", "get_openid_configuration", "list_receipt_keys"),
-            *("list_document_types", "get_document_type", "list_reference_codes", "get_data_dictionary"),
+            *(
+                "list_document_types",
+                "get_document_type",
+                "list_reference_codes",
+                "list_durations",
+                "get_data_dictionary",
+            ),
             *("get_status", "get_health", "get_readiness", "get_openapi"),
             *("get_docs", "get_docs_script", "get_docs_style", "get_front_page", "get_bulk_template"),
         ),

@@ -97,6 +97,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "provide_information": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),
+    "list_durations": Authority(ANYONE, PUBLIC),
     "tell_declaration": Authority(frozenset({"customs_officer"}), "customs alone"),
     "get_declaration": Authority(SIGNED_IN, DOCUMENT),
     "get_settlement": Authority(SIGNED_IN, DOCUMENT),

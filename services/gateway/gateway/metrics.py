@@ -20,6 +20,10 @@ COALESCED_DOCUMENTS = Histogram(
     "Submissions that travelled in one message. Always 1 under load means that coalescing is broken.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
+READINGS_UNTOLD_TOTAL = Counter(
+    "portolan_gateway_readings_untold_total",
+    "Documents that officers saw in their queue and the access log does not know of: intake was away, or too slow.",
+)
 STREAM_FAILURES_TOTAL = Counter(
     "portolan_gateway_stream_failures_total",
     "Times the stream to intake broke. A steady rise: intake keeps restarting.",

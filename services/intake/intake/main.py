@@ -16,7 +16,7 @@ from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subs
 from portolan.identity.v1 import identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
-from intake.actions import catalogue, expiring, keys
+from intake.actions import accessing, catalogue, expiring, keys, measuring
 from intake.actions.accessing import AccessLog
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
@@ -80,6 +80,7 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         try:
             await asyncio.gather(
                 *(server.run(stop), watch.run(stop), attachments.run(stop), accesses.run(stop), drafts.run(stop)),
+                accessing.keep_numbering(db, stop),
                 *(remote.watch(stop), catalogue.watch(db, rulebooks, stop)),
             )
         finally:
@@ -150,7 +151,10 @@ def _consumer_loop(settings: Settings, db: Database) -> Loop:
         heard = subscription(settings, GROUP, TOPICS)
         consumer = Consumer(db, heard, GROUP, handlers(rulebooks))
         await asyncio.gather(
-            consumer.run(stop), catalogue.watch(db, rulebooks, stop), expiring.watch(db, rulebooks, stop)
+            consumer.run(stop),
+            catalogue.watch(db, rulebooks, stop),
+            expiring.watch(db, rulebooks, stop),
+            measuring.watch(db, stop),
         )
 
     return loop

@@ -8,6 +8,7 @@ from portolan.routing.v1 import routing_pb2
 from portolan.type.v1 import type_pb2
 from starlette.responses import Response
 
+from gateway import readings
 from gateway.call import Call, answered
 from gateway.operation import Operation
 from gateway.shapes.common import Page
@@ -19,11 +20,13 @@ async def list_tasks(call: Call, query: TaskFilter) -> Response:
         state=query.state, agency=query.agency, document_id=query.document_id, cursor=query.cursor, limit=query.size
     )
     reply = await call.ask(call.up.routing.ListTasks, request)
+    readings.told(call, [one.document_id for one in reply.tasks])
     return answered(Page([task(one, call.language) for one in reply.tasks], reply.next_cursor or None))
 
 
 async def get_task(call: Call, task_id: str) -> Response:
     reply = await call.ask(call.up.routing.GetTask, routing_pb2.GetTaskRequest(id=task_id))
+    readings.told(call, [reply.task.document_id])
     return answered(task(reply.task, call.language))
 
 

@@ -94,6 +94,17 @@ class Holder(msgspec.Struct):
     due_at: Moment | None
 
 
+class Waiting(msgspec.Struct):
+    """A step to be decided. `median_seconds_90d`: how long such steps took; null where too few were decided."""
+
+    agency: str
+    step: str
+    since: Moment
+    due_at: Moment | None
+    median_seconds_90d: int | None
+    decided_90d: int
+
+
 class TimelineItem(msgspec.Struct, rename={"from_": "from"}, kw_only=True):
     seq: int
     at: Moment
@@ -117,6 +128,7 @@ class Timeline(msgspec.Struct):
     state: str
     due_at: Moment | None
     holder: Holder | None
+    waiting: list[Waiting]
     items: list[TimelineItem]
 
 

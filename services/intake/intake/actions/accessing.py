@@ -11,11 +11,11 @@ from functools import partial
 from kit import clock, ids, pages, telemetry
 from kit.auth import Principal
 from kit.database import Database, Tx
-from kit.errors import NotFound, Unavailable
+from kit.errors import Malformed, NotFound, Unavailable
 
 from intake.actions import metrics, reading
 from intake.actions.reading import Seen
-from intake.domain.accesses import Access
+from intake.domain.accesses import Access, leaf_hash
 from intake.store import accesses
 
 WAITING_MAX = 20_000
@@ -24,6 +24,10 @@ WRITE_EVERY_S = 0.25
 # The same person reading the same document in the same way within this time is one line.
 REPEAT_S = 60.0
 REMEMBERED_MAX = 50_000
+NUMBER_EVERY_S = 1.0
+NUMBERED_AT_ONCE_MAX = 1_000
+READINGS_MAX = 200
+READ_ELSEWHERE = frozenset({"get_task", "list_tasks"})
 SEE_ACCESSES_ROLE = "operator_admin"
 
 
@@ -91,6 +95,40 @@ class AccessLog:
         if self._dropped:
             telemetry.log().error("accesses_dropped", count=self._dropped)
             self._dropped = 0
+
+
+async def number(db: Database) -> int:
+    """Gives the lines that have none their place and their hash; how many. One process at a time, without a gap."""
+    async with db.transaction() as tx:
+        size = await accesses.lock_size(tx)
+        waiting = await accesses.unnumbered(tx, NUMBERED_AT_ONCE_MAX)
+        if waiting:
+            await accesses.number(tx, size, [(access_id, leaf_hash(entry)) for access_id, entry in waiting])
+    return len(waiting)
+
+
+async def keep_numbering(db: Database, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            more = await number(db) == NUMBERED_AT_ONCE_MAX
+        except Unavailable as error:
+            telemetry.log().warning("accesses_unnumbered", reason=str(error))
+            more = False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0 if more else NUMBER_EVERY_S)
+
+
+async def note_readings(
+    db: Database, log: AccessLog, caller: Principal, action: str, document_ids: Sequence[str]
+) -> None:
+    """What was shown of documents by another service. Raises Malformed."""
+    if action not in READ_ELSEWHERE:
+        raise Malformed("MALFORMED", "there is no such reading")
+    asked = [one.lower() for one in document_ids[:READINGS_MAX] if reading.is_id(one)]
+    async with db.connection() as connection:
+        found = await accesses.known(connection, asked)
+    for one in found:
+        log.note(caller, action, one)
 
 
 def _access(caller: Principal, action: str, document_id: str) -> Access:

@@ -14,7 +14,7 @@ from kit.database import Database
 from kit.errors import Malformed, NotFound, TooLarge, Unavailable, UnsupportedMediaType
 
 from intake.actions import metrics
-from intake.actions.reading import viewer_of
+from intake.actions.reading import Seen, unseen, viewer_of
 from intake.domain.attachments import HEAD_BYTES, Attachment, Standing, media_type, require_sha256
 from intake.store import attachments
 from intake.store.files import FileStore, Incoming
@@ -24,6 +24,8 @@ UPLOADS_AT_ONCE_MAX = 16
 SEARCH_AT_ONCE_S_MAX = 5.0
 SEARCH_AGAIN_S = 2.0
 PENDING_AT_ONCE_MAX = 20
+# Of a file that many documents refer to, the newest are noted as read.
+REFERRING_NOTED_MAX = 20
 
 
 @dataclass(slots=True)
@@ -95,13 +97,18 @@ class Attachments:
         async with self._db.connection() as connection:
             return await attachments.find(connection, attachment.sha256, viewer_of(caller)) or attachment
 
-    async def read(self, caller: Principal, sha256: str) -> tuple[Attachment, AsyncGenerator[bytes, None]]:
+    async def read(
+        self, caller: Principal, sha256: str, seen: Seen = unseen
+    ) -> tuple[Attachment, AsyncGenerator[bytes, None]]:
         """Raises NotFound, Refused while it is not known to be clean."""
         async with self._db.connection() as connection:
             found = await attachments.find(connection, require_sha256(sha256), viewer_of(caller))
-        if found is None:
-            raise NotFound("NOT_FOUND")
-        found.require_clean()
+            if found is None:
+                raise NotFound("NOT_FOUND")
+            found.require_clean()
+            referring = await attachments.referring(connection, sha256, viewer_of(caller), REFERRING_NOTED_MAX)
+        for document_id in referring:
+            seen(document_id)
         return found, self._files.read(sha256)
 
     async def run(self, stop: asyncio.Event) -> None:

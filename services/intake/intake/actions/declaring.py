@@ -16,7 +16,8 @@ from intake.actions.imputing import By
 from intake.actions.reading import Seen, unseen
 from intake.actions.referring import Referrer, Resolved
 from intake.actions.register import Draft, Register, entered
-from intake.domain import declarations, representation
+from intake.domain import declarations
+from intake.domain import tracking as shapes
 from intake.domain.declarations import EventState, Recorded, Teller, Told
 from intake.domain.documents import Document
 from intake.domain.parties import Filing, Profile
@@ -146,7 +147,7 @@ class DeclarationDesk:
         return document
 
     def _answer(self, recorded: Recorded, document: Document | None) -> bytes:
-        return representation.told_json(recorded, document, self._expected(document))
+        return shapes.told_json(recorded, document, self._expected(document))
 
     def _expected(self, document: Document | None) -> list[str]:
         if document is None:
@@ -161,13 +162,13 @@ class DeclarationDesk:
             if document_id is None:
                 if not events or not reading.viewer_of(caller).sees_all:
                     raise NotFound("NOT_FOUND")
-                return representation.declaration_json(number, None, self._expected(None), events, [])
+                return shapes.declaration_json(number, None, self._expected(None), events, [])
             document = await reading.visible(tx, document_id, caller)
             targets = await relations.targets_of(tx, document.id, document.version)
             imputations = await ledgers.imputations_of(tx, [one.id for one in targets], number)
         seen(document.id)
         labelled = tracking.labelled(self._rulebooks, document, caller.language)
-        return representation.declaration_json(number, labelled, self._expected(document), events, imputations)
+        return shapes.declaration_json(number, labelled, self._expected(document), events, imputations)
 
 
 def _may_be_told_again(recorded: Recorded, told: Told) -> bool:

@@ -18,7 +18,7 @@ from intake.domain.documents import SYSTEM, Document, Item, transition
 from intake.domain.rulebook import Rulebooks
 from intake.domain.titles import Entry, TitleLine
 from intake.domain.values import Quantity
-from intake.store import accesses, documents, ledgers, relations, timelines
+from intake.store import accesses, documents, durations, ledgers, relations, timelines
 from intake.store.timelines import Task
 
 OFFICERS_ACTIONS = {"task_signed": "sign_task", "task_decided": "decide_task"}
@@ -127,7 +127,7 @@ async def _tasks(tx: Tx, happening: Happening) -> None:
     if happening.resumed is not None:
         await timelines.resume_task(tx, happening.resumed)
     if happening.closed_task_id:
-        await timelines.close_task(tx, happening.closed_task_id)
+        await durations.close_task(tx, happening.closed_task_id, happening.item.at)
     if happening.closes_case:
         await timelines.close_tasks(tx, happening.document_id)
 

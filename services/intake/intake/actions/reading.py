@@ -127,7 +127,8 @@ async def timeline(db: Database, caller: Principal, asked: str, seen: Seen = uns
         document = await visible(tx, asked, caller)
         seen(document.id)
         holder = await timelines.holder(tx, document.id)
-        return representation.timeline_json(document, holder, await timelines.items(tx, document.id))
+        waiting = await timelines.waiting(tx, document.id)
+        return representation.timeline_json(document, holder, waiting, await timelines.items(tx, document.id))
 
 
 async def receipt(db: Database, caller: Principal, asked: str, seen: Seen = unseen, version: int = 0) -> bytes:

@@ -10,12 +10,12 @@ from kit.database import Database, Tx
 from kit.errors import Malformed
 
 from intake.actions.reading import Seen, position, unseen, viewer_of, visible
-from intake.domain import representation
+from intake.domain import tracking as shapes
 from intake.domain.documents import Document
 from intake.domain.graphs import DEPTH_MAX, EDGES_MAX, Graph
 from intake.domain.relations import search_key
-from intake.domain.representation import Labelled
 from intake.domain.rulebook import Rulebooks
+from intake.domain.tracking import Labelled
 from intake.domain.values import is_plain_text
 from intake.store import documents, relations, searching
 from intake.store.searching import Found
@@ -36,7 +36,7 @@ async def graph(
     for one in grown.documents:
         seen(one.id)
     nodes = [labelled(rulebooks, one, caller.language) for one in grown.documents]
-    return representation.graph_json(root, nodes, grown)
+    return shapes.graph_json(root, nodes, grown)
 
 
 async def _grown(tx: Tx, caller: Principal, root: Document, depth: int) -> Graph:
@@ -69,7 +69,7 @@ async def search(
 
 
 def _hit(rulebooks: Rulebooks, found: Found, language: str) -> bytes:
-    return representation.hit_json(labelled(rulebooks, found.document, language), found.matches)
+    return shapes.hit_json(labelled(rulebooks, found.document, language), found.matches)
 
 
 def labelled(rulebooks: Rulebooks, document: Document, language: str) -> Labelled:

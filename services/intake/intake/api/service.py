@@ -24,6 +24,7 @@ from intake.actions import (
     imputing,
     informing,
     keys,
+    measuring,
     reading,
     settling,
     tracking,
@@ -43,6 +44,7 @@ from intake.actions.submitting import FILERS, SubmissionDesk
 from intake.api import stream
 from intake.api.drafts import DraftApi, Drafts
 from intake.domain import representation
+from intake.domain import tracking as shapes
 from intake.domain.information import Answer
 from intake.domain.rulebook import Rulebooks
 from intake.store.documents import Filter
@@ -93,6 +95,8 @@ AUTHORITY = {
     "SubmitDraft": DECLARANTS,
     "CopyDocument": DECLARANTS,
     "CopyDraft": DECLARANTS,
+    "ListDurations": ANYONE,
+    "NoteReadings": OFFICERS | {"operator_admin"},
     "ListDocumentTypes": ANYONE,
     "GetDocumentType": ANYONE,
     "GetDataDictionary": ANYONE,
@@ -305,11 +309,19 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
     async def ReadAttachment(
         self, request: pb.ReadAttachmentRequest, context: Any
     ) -> AsyncGenerator[pb.ReadAttachmentResponse, None]:
-        found, chunks = await self._attachments.read(caller(), request.sha256)
+        found, chunks = await self._attachments.read(caller(), request.sha256, self._seen("get_attachment"))
         async with contextlib.aclosing(chunks):
             yield pb.ReadAttachmentResponse(media_type=found.media_type, size_bytes=found.size_bytes)
             async for chunk in chunks:
                 yield pb.ReadAttachmentResponse(chunk=chunk)
+
+    async def ListDurations(self, request: pb.ListDurationsRequest, context: Any) -> pb.ListDurationsResponse:
+        found = await measuring.shown(self._db)
+        return pb.ListDurationsResponse(duration_jsons=map(shapes.duration_json, found))
+
+    async def NoteReadings(self, request: pb.NoteReadingsRequest, context: Any) -> pb.NoteReadingsResponse:
+        await accessing.note_readings(self._db, self._accesses, caller(), request.action, request.document_ids)
+        return pb.NoteReadingsResponse()
 
     async def ListDocumentTypes(
         self, request: pb.ListDocumentTypesRequest, context: Any

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from kit import wire
 
 from intake.domain.canonical import canonical
+
+# RFC 9162, 2.1.1: a leaf is hashed after a zero byte, so that no inner node can pass for one.
+LEAF = b"\x00"
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    return hashlib.sha256(LEAF + entry).digest()
 
 
 @dataclass(frozen=True, slots=True)

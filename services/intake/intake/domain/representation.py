@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,10 +15,9 @@ from packs.dictionary import AUTHORITY, Described, described, identified, intern
 from packs.model import Code, Dictionary, DocumentType, Pack
 
 from intake.domain.attachments import Attachment
-from intake.domain.declarations import Recorded
 from intake.domain.documents import Document, Item
 from intake.domain.drafts import Draft, Source, encoded
-from intake.domain.graphs import Graph
+from intake.domain.durations import Waiting
 from intake.domain.imputations import Imputation
 from intake.domain.titles import EntryKind, TitleLine
 from intake.domain.values import decimal_text
@@ -38,15 +37,6 @@ class Holder:
     since: datetime
     due_at: datetime | None
     is_operator: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A document, with its type and state in somebody's language."""
-
-    document: Document
-    type_label: str
-    state_label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +122,9 @@ def _source(source: Source | None) -> dict[str, str | None] | None:
     }
 
 
-def timeline_json(document: Document, holder: Holder | None, items: Sequence[Item]) -> bytes:
+def timeline_json(
+    document: Document, holder: Holder | None, waiting: Iterable[Waiting], items: Sequence[Item]
+) -> bytes:
     return msgspec.json.encode(
         {
             "document_id": document.id,
@@ -140,6 +132,7 @@ def timeline_json(document: Document, holder: Holder | None, items: Sequence[Ite
             "state": document.state,
             "due_at": due_at(items),
             "holder": _holder(holder) if holder else None,
+            "waiting": [_waiting(one) for one in waiting],
             "items": [_item(seq, item) for seq, item in enumerate(items, 1)],
         }
     )
@@ -282,6 +275,17 @@ def _holder(holder: Holder) -> dict[str, Any]:
     }
 
 
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    return {
+        "agency": waiting.agency,
+        "step": waiting.step,
+        "since": wire.rfc3339(waiting.since),
+        "due_at": wire.rfc3339_or_none(waiting.due_at),
+        "median_seconds_90d": waiting.told_median,
+        "decided_90d": waiting.samples,
+    }
+
+
 def _item(seq: int, item: Item) -> dict[str, Any]:
     return {
         "seq": seq,
@@ -319,82 +323,3 @@ def _entry(entry: BookedEntry, lines: Sequence[TitleLine]) -> dict[str, Any]:
 
 def _quantity(value: Decimal, unit: str) -> dict[str, str]:
     return {"value": decimal_text(value), "unit": unit}
-
-
-def graph_json(root: Document, nodes: Sequence[Labelled], graph: Graph) -> bytes:
-    return msgspec.json.encode(
-        {
-            "document_id": root.id,
-            "nodes": [_node(node) for node in nodes],
-            "edges": [{"kind": edge.kind, "from": edge.source, "to": edge.target} for edge in graph.edges],
-            "left_off": graph.left_off,
-        }
-    )
-
-
-def hit_json(labelled: Labelled, matches: Iterable[tuple[str, str]]) -> bytes:
-    return msgspec.json.encode(
-        {**_node(labelled), "matches": [{"kind": kind, "key": key} for kind, key in matches]},
-    )
-
-
-def _node(labelled: Labelled) -> dict[str, Any]:
-    document = labelled.document
-    return {
-        "id": document.id,
-        "reference": document.reference,
-        "type": document.type,
-        "type_label": labelled.type_label,
-        "state": document.state,
-        "state_label": labelled.state_label,
-        "owner_organisation_id": document.owner_organisation_id,
-        "updated_at": wire.rfc3339(document.updated_at),
-    }
-
-
-def told_json(recorded: Recorded, document: Document | None, expected: Sequence[str]) -> bytes:
-    """How an event stands, and where that leaves its declaration."""
-    return msgspec.json.encode({**_event(recorded), **_mirror(document), "expected": expected})
-
-
-def declaration_json(
-    number: str,
-    labelled: Labelled | None,
-    expected: Sequence[str],
-    events: Iterable[Recorded],
-    imputations: Iterable[Imputation],
-) -> bytes:
-    document = labelled.document if labelled else None
-    return msgspec.json.encode(
-        {
-            "number": number,
-            **_mirror(document),
-            "state_label": labelled.state_label if labelled else None,
-            "owner_organisation_id": document.owner_organisation_id if document else None,
-            "expected": expected,
-            "events": [_event(event) for event in events],
-            "imputations": [msgspec.Raw(imputation_json(imputation)) for imputation in imputations],
-        }
-    )
-
-
-def _mirror(document: Document | None) -> dict[str, Any]:
-    return {
-        "document_id": document.id if document else None,
-        "reference": document.reference if document else None,
-        "document_state": document.state if document else None,
-    }
-
-
-def _event(recorded: Recorded) -> Mapping[str, Any]:
-    told = recorded.told
-    return {
-        "event_id": told.event_id,
-        "declaration_number": told.number,
-        "event": told.event,
-        "state": recorded.state,
-        "occurred_at": wire.rfc3339(told.occurred_at),
-        "received_at": wire.rfc3339(recorded.received_at),
-        "applied_at": wire.rfc3339_or_none(recorded.applied_at),
-        "refusal": recorded.refusal,
-    }

@@ -40,3 +40,40 @@ async def newest_first(tx: Tx, document_id: str, before: str | None, limit: int)
         [document_id, before, limit],
     )
     return [(row[0], row[1].encode()) for row in await cursor.fetchall()]
+
+
+async def known(tx: Tx, document_ids: Sequence[str]) -> list[str]:
+    """Those that there are."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        "select document_id::text from documents where document_id = any(%s::uuid[])", [list(document_ids)]
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def lock_size(tx: Tx) -> int:
+    """How many lines have their place; whoever numbers the next ones holds this first."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute("select size from access_log_size for update")
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def unnumbered(tx: Tx, limit: int) -> list[tuple[str, bytes]]:
+    """Ids and entries."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        "select access_id::text, entry from accesses where seq is null order by access_id limit %s", [limit]
+    )
+    return [(row[0], row[1].encode()) for row in await cursor.fetchall()]
+
+
+async def number(tx: Tx, after: int, leaves: Sequence[tuple[str, bytes]]) -> None:
+    """`leaves`: ids and hashes, in the order they take from now on."""
+    await tx.execute(
+        """
+        update accesses
+        set seq = %s + place, leaf_hash = leaf.hash
+        from unnest(%s::uuid[], %s::bytea[]) with ordinality as leaf (id, hash, place)
+        where access_id = leaf.id
+        """,
+        [after, [access_id for access_id, _ in leaves], [leaf for _, leaf in leaves]],
+    )
+    await tx.execute("update access_log_size set size = %s", [after + len(leaves)])

@@ -67,6 +67,21 @@ async def usable(tx: Tx, sha256s: Collection[str], viewer: Viewer) -> frozenset[
     return frozenset(one.sha256 for one in found)
 
 
+async def referring(tx: Tx, sha256: str, viewer: Viewer, limit: int) -> list[str]:
+    """The newest documents that refer to it and that the viewer may see."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        f"""
+        select document_id::text
+        from attachment_references join documents using (document_id)
+        where sha256 = %(sha256)s and {VISIBLE}
+        order by document_id desc
+        limit %(limit)s
+        """,  # noqa: S608
+        {"sha256": sha256, "limit": limit, **_viewer(viewer)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def pending(tx: Tx, limit: int) -> Sequence[Attachment]:
     """Those that have waited longest."""
     return await _found(tx, "state = 'PENDING' order by stored_at limit %(limit)s", {"limit": limit})

@@ -10,9 +10,11 @@ from kit.database import Tx
 from psycopg.rows import class_row, tuple_row
 
 from intake.domain.documents import Item
+from intake.domain.durations import Waiting
 from intake.domain.representation import Holder
 
 ITEMS_MAX = 5_000
+WAITING_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,24 @@ async def holder(tx: Tx, document_id: str) -> Holder | None:
     return await cursor.fetchone()
 
 
+async def waiting(tx: Tx, document_id: str) -> Sequence[Waiting]:
+    """The steps that wait to be decided, due first, with how long such steps took of late."""
+    cursor = await tx.cursor(row_factory=class_row(Waiting)).execute(
+        """
+        select task.agency, task.step, coalesce(held_since, opened_at) as since, due_at, median_seconds,
+            coalesce(samples, 0) as samples
+        from document_tasks as task
+        join documents using (document_id)
+        left join step_durations using (type, step, agency)
+        where document_id = %s and is_open
+        order by due_at nulls last, since
+        limit %s
+        """,
+        [document_id, WAITING_MAX],
+    )
+    return await cursor.fetchall()
+
+
 async def open_task(tx: Tx, task: Task) -> None:
     """From now on, and for ever, its agency may read the document."""
     await tx.execute(
@@ -128,10 +148,6 @@ async def resume_task(tx: Tx, task: Task) -> None:
         "update document_tasks set due_at = %s, held_since = %s where task_id = %s",
         [task.due_at, task.opened_at, task.id],
     )
-
-
-async def close_task(tx: Tx, task_id: str) -> None:
-    await tx.execute("update document_tasks set is_open = false where task_id = %s", [task_id])
 
 
 async def close_tasks(tx: Tx, document_id: str) -> None:

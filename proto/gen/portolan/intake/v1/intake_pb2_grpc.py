@@ -211,6 +211,16 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleResponse.FromString,
                 _registered_method=True)
+        self.ListDurations = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ListDurations',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDurationsRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDurationsResponse.FromString,
+                _registered_method=True)
+        self.NoteReadings = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/NoteReadings',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.NoteReadingsRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.NoteReadingsResponse.FromString,
+                _registered_method=True)
         self.ListDocumentTypes = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/ListDocumentTypes',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDocumentTypesRequest.SerializeToString,
@@ -483,6 +493,20 @@ class IntakeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDurations(self, request, context):
+        """How long steps took of late, for everybody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NoteReadings(self, request, context):
+        """What the caller was shown of documents elsewhere: lines of the access log. Told again within a minute, it is one line.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDocumentTypes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -705,6 +729,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.ClearTitle,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleResponse.SerializeToString,
+            ),
+            'ListDurations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDurations,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDurationsRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListDurationsResponse.SerializeToString,
+            ),
+            'NoteReadings': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteReadings,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.NoteReadingsRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.NoteReadingsResponse.SerializeToString,
             ),
             'ListDocumentTypes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDocumentTypes,
@@ -1689,6 +1723,60 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/ClearTitle',
             portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.ClearTitleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDurations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ListDurations',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListDurationsRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListDurationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteReadings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/NoteReadings',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.NoteReadingsRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.NoteReadingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

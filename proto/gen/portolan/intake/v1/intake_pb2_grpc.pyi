@@ -92,6 +92,10 @@ class IntakeServiceStub:
     CancelPayment: _grpc.UnaryUnaryMultiCallable[_intake_pb2.CancelPaymentRequest, _intake_pb2.CancelPaymentResponse]
     ClearTitle: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ClearTitleRequest, _intake_pb2.ClearTitleResponse]
     """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards."""
+    ListDurations: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDurationsRequest, _intake_pb2.ListDurationsResponse]
+    """How long steps took of late, for everybody."""
+    NoteReadings: _grpc.UnaryUnaryMultiCallable[_intake_pb2.NoteReadingsRequest, _intake_pb2.NoteReadingsResponse]
+    """What the caller was shown of documents elsewhere: lines of the access log. Told again within a minute, it is one line."""
     ListDocumentTypes: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]
     GetDocumentType: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]
     StoreAttachment: _grpc.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]
@@ -167,6 +171,10 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     CancelPayment: _aio.UnaryUnaryMultiCallable[_intake_pb2.CancelPaymentRequest, _intake_pb2.CancelPaymentResponse]  # type: ignore[assignment]
     ClearTitle: _aio.UnaryUnaryMultiCallable[_intake_pb2.ClearTitleRequest, _intake_pb2.ClearTitleResponse]  # type: ignore[assignment]
     """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards."""
+    ListDurations: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDurationsRequest, _intake_pb2.ListDurationsResponse]  # type: ignore[assignment]
+    """How long steps took of late, for everybody."""
+    NoteReadings: _aio.UnaryUnaryMultiCallable[_intake_pb2.NoteReadingsRequest, _intake_pb2.NoteReadingsResponse]  # type: ignore[assignment]
+    """What the caller was shown of documents elsewhere: lines of the access log. Told again within a minute, it is one line."""
     ListDocumentTypes: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentTypesRequest, _intake_pb2.ListDocumentTypesResponse]  # type: ignore[assignment]
     GetDocumentType: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentTypeRequest, _intake_pb2.GetDocumentTypeResponse]  # type: ignore[assignment]
     StoreAttachment: _aio.StreamUnaryMultiCallable[_intake_pb2.StoreAttachmentRequest, _intake_pb2.StoreAttachmentResponse]  # type: ignore[assignment]
@@ -449,6 +457,22 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.ClearTitleResponse, _abc.Awaitable[_intake_pb2.ClearTitleResponse]]:
         """By the title's own bank, once payments and imputations agree. Nothing of the title changes afterwards."""
+
+    @_abc_1.abstractmethod
+    def ListDurations(
+        self,
+        request: _intake_pb2.ListDurationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ListDurationsResponse, _abc.Awaitable[_intake_pb2.ListDurationsResponse]]:
+        """How long steps took of late, for everybody."""
+
+    @_abc_1.abstractmethod
+    def NoteReadings(
+        self,
+        request: _intake_pb2.NoteReadingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.NoteReadingsResponse, _abc.Awaitable[_intake_pb2.NoteReadingsResponse]]:
+        """What the caller was shown of documents elsewhere: lines of the access log. Told again within a minute, it is one line."""
 
     @_abc_1.abstractmethod
     def ListDocumentTypes(
