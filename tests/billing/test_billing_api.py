@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 from billing import actions, api
+from billing.actions import asking
 from billing.domain import ledger
 from kit.auth import Principal, set_caller
 from kit.database import Database
@@ -82,7 +83,7 @@ async def test_the_statement_is_the_calendar_month_where_the_country_is(db: Data
 
 
 async def test_a_long_statement_brings_its_beginning_forward(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "STATEMENT_LINES_MAX", 2)
+    monkeypatch.setattr(asking, "STATEMENT_LINES_MAX", 2)
     await hear(db, *[submitted(f"doc-{number}") for number in range(5)])
     made = await actions.current_statement(db, a_principal(organisation_id="org-a"), "")
     assert [line.balance.amount_minor for line in made.lines] == [12000, 16000, 20000]

@@ -113,6 +113,18 @@ def test_a_licence_is_signed_twice_and_may_be_ended_by_its_owner(book: Book) -> 
     assert sorted(by_ministry) == [1, 2]
 
 
+def test_what_its_owner_ends_in_time_is_given_back_by_the_packs_policies(book: Book) -> None:
+    early = lived(book, "import_title.ei", script(ends="withdraw", ends_after=0))
+    assert effects.credits(book, early, effects.charges(book, early)) == [("TI-EI", "RB-RET", 3000)]
+    domiciled = lived(book, "import_title.ei", script(ends="cancel", ends_after=1))
+    credited = effects.credits(book, domiciled, effects.charges(book, domiciled))
+    assert credited == [("TI-EI", "RB-ANN-DOM", 1500)]
+    used = lived(book, "import_title.ei", script())
+    assert effects.credits(book, used, effects.charges(book, used)) == []
+    told = effects.notices(book, domiciled, effects.charges(book, domiciled), {}, credited)
+    assert (told["owner", "N30"], told["broker", "N30"]) == (1, 0)
+
+
 def test_an_agency_asks_and_the_document_comes_back(book: Book) -> None:
     life = lived(book, "import_title.li", script(asks=True))
     assert life.moves[:2] == [

@@ -126,4 +126,18 @@ def a_charge() -> billing_pb2.Charge:
         vat_rate="0.20",
         occurred_at=STAMP,
         recorded_at=STAMP,
+        credits=[a_credit()],
+    )
+
+
+def a_credit() -> billing_pb2.Credit:
+    return billing_pb2.Credit(
+        id="cr-1",
+        policy="RB",
+        labels={"fr": "Retrait", "en": "Withdrawn"},
+        amount=type_pb2.Money(amount_minor=1500, currency="XXX"),
+        net=type_pb2.Money(amount_minor=1250, currency="XXX"),
+        vat=type_pb2.Money(amount_minor=250, currency="XXX"),
+        occurred_at=STAMP,
+        recorded_at=STAMP,
     )

@@ -182,12 +182,13 @@ async def test_everything_else_is_told_on_the_timeline(window: Window) -> None:
         routing.DeadlineNear(document_id=title, agency="A", rung="0", due_at=DUE, noticed_at=NOW, notify=["agency"]),
         routing.DeadlineMissed(document_id=title, agency="A", rung="1", due_at=DUE, missed_at=NOW),
         billing.ChargeRecorded(document_id=title, tariff="T", occurred_at=NOW),
+        billing.CreditNoted(document_id=title, tariff="T", policy="R", occurred_at=NOW),
         routing.CaseClosed(document_id=title, outcome="completed", closed_at=NOW),
         times=2,
     )
     timeline = await window.timeline(title)
-    told = ["case_opened", "task_signed", "deadline_near", "deadline_missed", "charge_recorded", "case_closed"]
-    assert [item["kind"] for item in timeline["items"]] == ["state", *told]
+    told = ["case_opened", "task_signed", "deadline_near", "deadline_missed", "charge_recorded", "credit_noted"]
+    assert [item["kind"] for item in timeline["items"]] == ["state", *told, "case_closed"]
     assert_unbroken(timeline)
     assert (await window.document(title))["updated_at"] == (await window.document(title))["submitted_at"]
 

@@ -159,6 +159,22 @@ def submitted(document_id: str = "doc-1", owner: str = "importer", pack_version:
     )
 
 
+def credited(document_id: str = "doc-1") -> billing.CreditNoted:
+    return billing.CreditNoted(
+        credit_id="credit-1",
+        charge_id="charge-1",
+        policy="RB",
+        event="withdraw",
+        document_id=document_id,
+        reference=f"A-{document_id}",
+        payer_organisation_id="importer",
+        amount=type_pb2.Money(amount_minor=1500, currency="XTS"),
+        recorded_at=wire.timestamp(NOW),
+        occurred_at=wire.timestamp(NOW),
+        payer_sequence=2,
+    )
+
+
 def charged(document_id: str = "doc-1") -> billing.ChargeRecorded:
     return billing.ChargeRecorded(
         charge_id="charge",

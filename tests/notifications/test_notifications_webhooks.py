@@ -27,6 +27,7 @@ from tests.notifications.builders import (
     a_rule,
     an_event,
     charged,
+    credited,
     hear,
     imputed,
     refused,
@@ -99,10 +100,10 @@ async def test_owner_and_submitter_hear_of_their_document_and_nobody_else_does(
         caller.organisation_id: (await an_endpoint(desk, receiver.url, caller=caller)).endpoint.id
         for caller in (IMPORTER, BROKER, STRANGER)
     }
-    await hear(db, submitted(), task_opened(), imputed(), charged())
+    await hear(db, submitted(), task_opened(), imputed(), charged(), credited())
     told = await rows(db, "select endpoint_id, type from webhook_deliveries order by type")
     assert {kind for name, kind in told if name == mine["importer"]} == {
-        *("document.submitted", "task.opened", "title.imputed", "charge.recorded")
+        *("document.submitted", "task.opened", "title.imputed", "charge.recorded", "credit.noted")
     }
     # What it costs is between the authority and who pays.
     assert {kind for name, kind in told if name == mine["broker"]} == {

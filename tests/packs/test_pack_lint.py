@@ -36,6 +36,11 @@ def test_ladders_that_lead_upwards_are_without_faults(pack_folder: PackFolder) -
     assert lint(pack_folder.write()) == []
 
 
+def test_a_refund_is_without_faults(pack_folder: PackFolder) -> None:
+    refunding()(pack_folder)
+    assert lint(pack_folder.write()) == []
+
+
 def test_a_step_that_silence_decides_is_without_faults(pack_folder: PackFolder) -> None:
     tacit(basis=words("Act"))(pack_folder)
     assert lint(pack_folder.write()) == []
@@ -87,6 +92,29 @@ def property_(name: str, value: dict[str, Any]) -> Change:
 
 def golden(*place: Any, value: Any) -> Change:
     return put("golden/permit.yaml", *place, value=value)
+
+
+def refunding(*changes: tuple[str, Any], times: int = 1) -> Change:
+    """A refund, with one thing wrong."""
+
+    def change(folder: PackFolder) -> None:
+        refund = {
+            "key": "RB",
+            "labels": words("Rejected by the bank"),
+            "document_types": ["permit"],
+            "event": "bank_reject",
+            "from_states": ["WITH_BANK"],
+            "tariffs": ["PERMIT"],
+            "share": "0.5",
+        }
+        folder["refunds.yaml"] = {"refunds": [{**refund, **dict(changes)}] * times}
+
+    return change
+
+
+def a_refund_of_nothing(folder: PackFolder) -> None:
+    refunding()(folder)
+    folder["tariff.yaml"]["versions"][0]["items"][0]["document_type"] = None
 
 
 def price(**changes: Any) -> Change:
@@ -246,6 +274,15 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     (put("risk.yaml", "thresholds", "red", value=30), "risk.yaml", "thresholds", "red must come after orange"),
     (put("risk.yaml", "chapter_weights", "00", value=3), "risk.yaml", "'00'", "unknown chapter"),
     (put("risk.yaml", "origin_weights", "XX", value=3), "risk.yaml", "XX", "unknown country"),
+    # refunds
+    (refunding(("share", "1.01")), "refunds.yaml", "1.01", "more than 0 and at most 1"),
+    (refunding(("share", "0")), "refunds.yaml", "share", "more than 0 and at most 1"),
+    (refunding(("event", "vanish")), "refunds.yaml", "vanish", "none of these types ever makes the move vanish"),
+    (refunding(("from_states", ["FILED"])), "refunds.yaml", "from_states", "never leads away from FILED"),
+    (refunding(("document_types", ["pass.*"])), "refunds.yaml", "document_types", "no document type is meant"),
+    (refunding(("tariffs", ["PASS"])), "refunds.yaml", "tariffs", "PASS is never charged for these types"),
+    (refunding(times=2), "refunds.yaml", "RB", "RB is given twice"),
+    (a_refund_of_nothing, "refunds.yaml", "key: RB", "nothing is charged for these types"),
     # tariff
     (price(effective_from="2026-06-29"), "tariff.yaml", "2026-06-29", "overlaps"),
     (price(effective_from="2026-08-01"), "tariff.yaml", "2026-08-01", "a hole between"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kit import auth, wire
@@ -11,6 +12,7 @@ from portolan.billing.v1 import billing_pb2, billing_pb2_grpc
 
 from billing import actions
 from billing.domain.charges import Charge
+from billing.domain.credits import Credit
 from billing.domain.ledger import StatementLine
 
 AUTHORITY: Authority = {
@@ -40,7 +42,9 @@ class BillingApi(billing_pb2_grpc.BillingServiceServicer):
         charges, next_cursor = await actions.list_charges(
             self._db, auth.caller(), request.document_id, request.cursor, request.limit
         )
-        return billing_pb2.ListChargesResponse(charges=map(_charge, charges), next_cursor=next_cursor)
+        credits = await actions.credits_of(self._db, charges)
+        shown = [_charge(one, credits.get(one.id, ())) for one in charges]
+        return billing_pb2.ListChargesResponse(charges=shown, next_cursor=next_cursor)
 
     async def GetStatement(
         self, request: billing_pb2.GetStatementRequest, context: Any
@@ -68,7 +72,7 @@ class BillingApi(billing_pb2_grpc.BillingServiceServicer):
         )
 
 
-def _charge(charge: Charge) -> billing_pb2.Charge:
+def _charge(charge: Charge, credits: Sequence[Credit] = ()) -> billing_pb2.Charge:
     return billing_pb2.Charge(
         id=charge.id,
         tariff=charge.tariff,
@@ -84,6 +88,20 @@ def _charge(charge: Charge) -> billing_pb2.Charge:
         price_version=charge.price_version,
         occurred_at=wire.timestamp(charge.occurred_at),
         recorded_at=wire.timestamp(charge.recorded_at),
+        credits=map(_credit, credits),
+    )
+
+
+def _credit(credit: Credit) -> billing_pb2.Credit:
+    return billing_pb2.Credit(
+        id=credit.id,
+        policy=credit.policy,
+        labels=credit.labels,
+        amount=actions.money(credit.gross),
+        net=actions.money(credit.net),
+        vat=actions.money(credit.vat),
+        occurred_at=wire.timestamp(credit.occurred_at),
+        recorded_at=wire.timestamp(credit.recorded_at),
     )
 
 
@@ -92,6 +110,7 @@ def _line(line: StatementLine) -> billing_pb2.StatementLine:
         booked_at=wire.timestamp(line.posting.booked_at),
         journal_id=line.posting.journal_id,
         charge_id=line.posting.charge_id,
+        credit_id=line.posting.credit_id,
         reference=line.posting.reference,
         labels=line.posting.labels,
         amount=actions.money(line.posting.amount),

@@ -15,8 +15,18 @@ from portolan.intake.v1 import events_pb2 as intake
 
 from billing import actions
 from billing.domain.charges import Document
+from billing.domain.credits import Move
 
 GROUP = "billing"
+# The moves that these events are, in the words of every type.
+WITHDRAW, CANCEL = "withdraw", "cancel"
+AboutDocument = (
+    intake.DocumentSubmitted
+    | intake.DocumentDecided
+    | intake.DocumentAmended
+    | intake.DocumentWithdrawn
+    | intake.DocumentCancelled
+)
 TOPICS = ("portolan.identity.organisation.v1", "portolan.intake.document.v1")
 
 
@@ -38,20 +48,32 @@ def handlers(desk: actions.PriceDesk) -> Mapping[type[Message], Handler]:
         )
 
     async def decided(tx: Tx, event: Event, said: intake.DocumentDecided) -> None:
-        await actions.charge_decision(tx, desk.book, _document(said), said.to_state, wire.moment(said.decided_at))
+        document, at = _document(said), wire.moment(said.decided_at)
+        await actions.charge_decision(tx, desk.book, document, said.to_state, at)
+        await actions.refund(tx, desk.refunds, Move(document, said.event, said.from_state, at))
 
     async def amended(tx: Tx, event: Event, said: intake.DocumentAmended) -> None:
         await actions.charge_amendment(tx, desk.book, _document(said), said.version, wire.moment(said.amended_at))
+
+    async def withdrawn(tx: Tx, event: Event, said: intake.DocumentWithdrawn) -> None:
+        move = Move(_document(said), WITHDRAW, said.from_state, wire.moment(said.withdrawn_at))
+        await actions.refund(tx, desk.refunds, move)
+
+    async def cancelled(tx: Tx, event: Event, said: intake.DocumentCancelled) -> None:
+        move = Move(_document(said), CANCEL, said.from_state, wire.moment(said.cancelled_at))
+        await actions.refund(tx, desk.refunds, move)
 
     return {
         identity.OrganisationActivated: activated,
         intake.DocumentSubmitted: submitted,
         intake.DocumentDecided: decided,
         intake.DocumentAmended: amended,
+        intake.DocumentWithdrawn: withdrawn,
+        intake.DocumentCancelled: cancelled,
     }
 
 
-def _document(said: intake.DocumentSubmitted | intake.DocumentDecided | intake.DocumentAmended) -> Document:
+def _document(said: AboutDocument) -> Document:
     return Document(
         id=said.document_id,
         reference=said.reference,
@@ -59,6 +81,7 @@ def _document(said: intake.DocumentSubmitted | intake.DocumentDecided | intake.D
         owner=said.owner_organisation_id,
         submitter=said.submitter_organisation_id,
         billing_mode="",
+        pack_version=said.pack_version,
     )
 
 

@@ -118,6 +118,20 @@ class Portolan:
         headers = {name: value for name, value in (("idempotency-key", key), ("if-match", if_match)) if value}
         return _decoded(self._exchange(method, path, by, headers=headers, params=dict(query or {}), json=body))
 
+    def text(self, path: str, by: Credentials | None = None) -> str:
+        """What is no JSON, as it comes."""
+        answer = self._exchange("GET", path, by, headers={}, params={}, json=None)
+        if not answer.is_success:
+            _decoded(answer)
+        return answer.content.decode()
+
+    def send(
+        self, path: str, by: Credentials, raw: bytes, media_type: str, *, query: Mapping[str, str], key: str = ""
+    ) -> Any:
+        """A file. Raises as `call`."""
+        headers = {"content-type": media_type, "idempotency-key": key}
+        return _decoded(self._exchange("POST", path, by, headers=headers, params=dict(query), json=None, content=raw))
+
     def etag(self, path: str, by: Credentials) -> str:
         answer = self._exchange("GET", path, by, headers={}, params={}, json=None)
         _decoded(answer)

@@ -184,6 +184,12 @@ def charge_recorded(event: billing.ChargeRecorded) -> Happening:
     return Happening(event.document_id, Item("charge_recorded", wire.moment(event.occurred_at), detail=detail))
 
 
+def credit_noted(event: billing.CreditNoted) -> Happening:
+    amount = {"amount_minor": event.amount.amount_minor, "currency": event.amount.currency}
+    detail = {"credit_id": event.credit_id, "charge_id": event.charge_id, "policy": event.policy, "amount": amount}
+    return Happening(event.document_id, Item("credit_noted", wire.moment(event.occurred_at), detail=detail))
+
+
 def _rung(kind: str, at: datetime, event: routing.DeadlineMissed | routing.DeadlineNear) -> Happening:
     told = {"notify": list(event.notify), "labels": dict(event.labels)} if event.notify else {}
     item = Item(
@@ -230,6 +236,7 @@ HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.VisitDeclined: visit_declined,
     routing.VisitMissed: visit_missed,
     billing.ChargeRecorded: charge_recorded,
+    billing.CreditNoted: credit_noted,
 }
 
 

@@ -28,6 +28,7 @@ from .procedures import Outcome as Outcome
 from .procedures import State as State
 from .procedures import Step as Step
 from .procedures import Transition as Transition
+from .refunds import Refund as Refund
 from .risk import Alert as Alert
 from .risk import Band as Band
 from .risk import Oddities as Oddities
@@ -205,6 +206,7 @@ class Pack(Value, frozen=True, kw_only=True):
     risk: Risk = Risk()
     alerts: tuple[Alert, ...] | None = None
     tariff: tuple[TariffVersion, ...] = ()
+    refunds: tuple[Refund, ...] = ()
     rates: tuple[Rate, ...] = ()
     notification_rules: tuple[NotificationRule, ...] = ()
     # The template of a letter that gathers others; without it nobody can ask for digests.

@@ -21,6 +21,7 @@ class Document:
     owner: str
     submitter: str
     billing_mode: str
+    pack_version: str = ""
 
 
 @dataclass(frozen=True)

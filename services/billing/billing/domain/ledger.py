@@ -56,6 +56,17 @@ def entries_of(charge: Charge) -> list[Entry]:
     return [entry for entry in entries if entry.amount.amount_minor]
 
 
+def reversal_of(charge: Charge, net: Money, vat: Money) -> list[Entry]:
+    """So much of a charge is owed no more, earned no more, and due to the tax office no more."""
+    currency = charge.net.currency
+    entries = [
+        Entry(receivable(charge.payer, currency), -(net + vat)),
+        Entry(Account("revenue", currency), net),
+        Entry(Account("vat", currency), vat),
+    ]
+    return [entry for entry in entries if entry.amount.amount_minor]
+
+
 @dataclass(frozen=True)
 class Posting:
     """An entry on the payer's account, as its statement shows it."""
@@ -66,6 +77,7 @@ class Posting:
     reference: str
     labels: Mapping[str, str]
     amount: Money
+    credit_id: str = ""
 
 
 @dataclass(frozen=True)

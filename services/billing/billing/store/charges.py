@@ -39,14 +39,15 @@ async def save_document(tx: Tx, document: Document) -> None:
     await tx.execute(
         """
         insert into documents (
-            document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode
+            document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode,
+            pack_version
         )
-        values (%s, %s, %s, %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s)
         on conflict (document_id) do nothing
         """,
         [
             *(document.id, document.reference, document.type),
-            *(document.owner, document.submitter, document.billing_mode),
+            *(document.owner, document.submitter, document.billing_mode, document.pack_version),
         ],
     )
 
@@ -54,7 +55,8 @@ async def save_document(tx: Tx, document: Document) -> None:
 async def document(tx: Tx, document_id: str) -> Document | None:
     cursor = await tx.cursor(row_factory=tuple_row).execute(
         """
-        select document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode
+        select document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode,
+            pack_version
         from documents
         where document_id = %s
         """,
@@ -64,18 +66,21 @@ async def document(tx: Tx, document_id: str) -> Document | None:
     return Document(*row) if row else None
 
 
+# The document is held first, so that a refund of it and this charge cannot both miss the other.
 RECORD = """
-with charged as (
+with held as materialized (
+    select pg_advisory_xact_lock(hashtextextended(%(document_id)s, 0))
+), charged as (
     insert into charges (
         id, tariff, document_id, reference, milestone, payer_organisation_id, submitter_organisation_id,
         price_version, segment, multiplier, vat_rate, currency, net_minor, vat_minor, gross_minor,
         occurred_at, recorded_at
     )
-    values (
+    select
         %(id)s, %(tariff)s, %(document_id)s, %(reference)s, %(milestone)s, %(payer)s, %(submitter)s,
         %(price_version)s, %(segment)s, %(multiplier)s, %(vat_rate)s, %(currency)s, %(net)s, %(vat)s, %(gross)s,
         %(occurred_at)s, %(recorded_at)s
-    )
+    from held
     on conflict on constraint one_charge_per_milestone do nothing
     returning id
 ), counted as (
@@ -144,6 +149,20 @@ async def charges(tx: Tx, document_id: str, before: str | None, limit: int) -> l
         limit %(limit)s
         """,  # noqa: S608
         {"document": document_id, "before": before, "limit": limit},
+    )
+
+
+async def charges_of_document(tx: Tx, document_id: str) -> list[Charge]:
+    """Oldest first: a document has as many as its tariff has lines, and an amendment each."""
+    return await _charges(
+        tx,
+        f"""
+        select {COLUMNS}
+        from charges join tariff_items on (version, code) = (price_version, tariff)
+        where document_id = %(document)s
+        order by charges.id
+        """,  # noqa: S608
+        {"document": document_id},
     )
 
 

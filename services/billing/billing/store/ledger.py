@@ -1,4 +1,4 @@
-"""Questions to the ledger. It is written only with a charge."""
+"""Questions to the ledger. It is written only with a charge or a credit."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ async def latest_postings(tx: Tx, account: Account, period: tuple[datetime, date
     """The period's last `limit` postings, oldest of them first."""
     cursor = await tx.cursor(row_factory=dict_row).execute(
         """
-        select entries.booked_at, journal_id, charge_id, reference, labels, amount_minor
+        select entries.booked_at, journal_id, journals.charge_id, coalesce(credit_id, '') as credit_id, reference,
+            coalesce(refund_grounds.labels, tariff_items.labels) as labels, amount_minor
         from entries
         join journals on journals.id = journal_id
-        join charges on charges.id = charge_id
+        join charges on charges.id = journals.charge_id
         join tariff_items on (version, code) = (price_version, tariff)
+        left join credits on credits.id = credit_id
+        left join refund_grounds on (refund_grounds.document_id, refund_grounds.policy)
+            = (credits.document_id, credits.policy)
         where account = %s and entries.booked_at >= %s and entries.booked_at < %s
         order by entries.booked_at desc, journal_id desc
         limit %s

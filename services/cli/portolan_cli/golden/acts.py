@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portolan_cli.client import Credentials
-from portolan_cli.golden import body, newcomers, visits
+from portolan_cli.golden import body, drafting, newcomers, visits
 from portolan_cli.golden.case import Step
 from portolan_cli.golden.stage import Document, Stage
 
@@ -210,4 +210,9 @@ ACTS: Mapping[str, Act] = {
     "sign_up": newcomers.sign_up,
     "admitted": newcomers.admitted,
     "complete": newcomers.complete,
+    "draft": drafting.draft,
+    "change_draft": drafting.change_draft,
+    "submit_draft": drafting.submit_draft,
+    "copy": drafting.copy_from,
+    "bulk": drafting.bulk,
 }

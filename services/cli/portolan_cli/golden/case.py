@@ -17,6 +17,7 @@ VERBS = (
     *("amend", "withdraw", "cancel"),
     *("propose_visit", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
     *("sign_up", "admitted", "complete"),
+    *("draft", "change_draft", "submit_draft", "copy", "bulk"),
 )
 STEP_KEYS = frozenset({"as", "save", "expect", "expect_problem", *VERBS})
 CASE_KEYS = frozenset({"name", "title", "actors", "steps", "finally"})

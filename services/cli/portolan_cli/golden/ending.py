@@ -12,6 +12,8 @@ from portolan_cli.golden.expectations import (
     Difference,
     charge_differences,
     counted_charges,
+    counted_credits,
+    credit_differences,
     differences,
     in_app,
     notification_differences,
@@ -56,7 +58,8 @@ def _settlement(stage: Stage, name: str, document: Document, expected: Any) -> l
 
 
 def _charges(stage: Stage, name: str, document: Document, expected: Any) -> list[Difference]:
-    return charge_differences(name, expected, charges_of(stage, document))
+    charged = charges_of(stage, document)
+    return [*charge_differences(name, expected, charged), *credit_differences(name, expected, charged)]
 
 
 def charges_of(stage: Stage, document: Document) -> list[dict[str, Any]]:
@@ -98,6 +101,7 @@ class Effects:
 
     state: str
     charges: Counter[tuple[str, int, str]]
+    credits: Counter[tuple[str, str, int]]
     notices: Counter[tuple[str, str, str]]
 
 
@@ -108,9 +112,11 @@ def effects(stage: Stage) -> dict[str, Effects]:
 def _effects(stage: Stage, entry: Mapping[str, Any]) -> Effects:
     document = stage.document(entry["document"])
     recipients = [recipient["to"] for recipient in entry.get("notifications", [])]
+    charged = charges_of(stage, document)
     return Effects(
         state=read(stage, document)["state"],
-        charges=counted_charges(charges_of(stage, document)),
+        charges=counted_charges(charged),
+        credits=counted_credits(charged),
         notices=Counter(
             (recipient, notice["rule"], notice["language"])
             for recipient in recipients

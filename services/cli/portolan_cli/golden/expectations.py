@@ -81,6 +81,23 @@ def charge_differences(
     return counted_differences(f"{where}.charges", wanted, counted_charges(actual))
 
 
+def credit_differences(
+    where: str, expected: Sequence[Mapping[str, Any]], actual: Iterable[Mapping[str, Any]]
+) -> list[Difference]:
+    """Exactly these were given back: a charge that names none keeps all."""
+    wanted = Counter((c["tariff"], *_credit(one)) for c in expected for one in c.get("credits", ()))
+    return counted_differences(f"{where}.credits", wanted, counted_credits(actual))
+
+
+def counted_credits(charges: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str, int]]:
+    given = [(c["tariff"], one) for c in charges for one in c.get("credits", ())]
+    return Counter((tariff, one["policy"], one["amount"]["amount_minor"]) for tariff, one in given)
+
+
+def _credit(expected: Mapping[str, Any]) -> tuple[str, int]:
+    return expected["policy"], expected["amount_minor"]
+
+
 def counted_charges(charges: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, int, str]]:
     return Counter((c["tariff"], c["amount"]["amount_minor"], c["amount"]["currency"]) for c in charges)
 

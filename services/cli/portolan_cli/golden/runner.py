@@ -20,7 +20,8 @@ from portolan_cli.golden.stage import EVENTUAL_S_MAX, Document, Stage
 RUN_ID_BYTES = 4
 # A repetition meets its own earlier effect; the state that is expected next tells whether it had one.
 EFFECT_MET = frozenset({"INVALID_TRANSITION", "PRECONDITION_FAILED"})
-DOCUMENT_VERBS = frozenset(VERBS) - {"simulate", "sign_up", "admitted"}
+UNDOCUMENTED_VERBS = {"simulate", "sign_up", "admitted", "draft", "change_draft", "copy", "bulk"}
+DOCUMENT_VERBS = frozenset(VERBS) - UNDOCUMENTED_VERBS
 
 
 @dataclass(frozen=True)

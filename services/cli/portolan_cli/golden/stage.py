@@ -45,6 +45,7 @@ class Stage:
     newcomers: dict[str, Actor] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     payments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    drafts: dict[str, str] = field(default_factory=dict)
 
     def actor(self, name: str) -> Actor:
         """Of the case's own actors; a recipient may also be named by its organisation's key or kind."""

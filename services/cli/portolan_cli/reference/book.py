@@ -27,6 +27,8 @@ class Book:
         alerts = folder / "alerts.yaml"
         self.alerts: list[Entry] = read(alerts)["alerts"] if alerts.exists() else []
         self.tariffs: list[Entry] = read(folder / "tariff.yaml")["versions"]
+        refunds = folder / "refunds.yaml"
+        self.refunds: list[Entry] = read(refunds)["refunds"] if refunds.exists() else []
         self.rates: list[Entry] = read(folder / "rates.yaml")["rates"]
         self.notification_rules: list[Entry] = read(folder / "notifications.yaml")["rules"]
         self.types: dict[str, Entry] = {}

@@ -78,10 +78,13 @@ async def _settlement(player: Player, life: Life) -> list[str]:
     return _differs("settlement", wanted, figures)
 
 
-async def charges(player: Player) -> list[tuple[str, int]]:
+async def charges(player: Player) -> tuple[list[tuple[str, int]], list[tuple[str, str, int]]]:
+    """What was charged, and what of that was given back."""
     by = player.stage.cast.finance.credentials
     page = (await player.stage.wire.get(f"/v1/charges?document_id={player.id}&limit={PAGE}", by)).content
-    return sorted((one["tariff"], one["amount"]["amount_minor"]) for one in page["items"])
+    charged = [(one["tariff"], one["amount"]["amount_minor"]) for one in page["items"]]
+    given = [(one["tariff"], credit) for one in page["items"] for credit in one["credits"]]
+    return charged, [(tariff, credit["policy"], credit["amount"]["amount_minor"]) for tariff, credit in given]
 
 
 async def notices(player: Player, life: Life) -> Counter[tuple[str, str]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import product
 
-from portolan_cli.reference.book import Book, holds
+from portolan_cli.reference.book import Book, Entry, holds
 from portolan_cli.reference.life import Life
 
-CHARGED = "portolan.billing.v1.ChargeRecorded"
+CHARGED, CREDITED = "portolan.billing.v1.ChargeRecorded", "portolan.billing.v1.CreditNoted"
 Charges = list[tuple[str, int]]
 """Tariff and amount with VAT, in minor units."""
+Credits = list[tuple[str, str, int]]
+"""Tariff, policy and amount with VAT, in minor units."""
 
 
 def charges(book: Book, life: Life) -> Charges:
@@ -27,6 +30,25 @@ def charges(book: Book, life: Life) -> Charges:
     return sorted(charge for charge in found if charge[1] > 0)
 
 
+def credits(book: Book, life: Life, charged: Charges) -> Credits:
+    """Each policy once for each charge, as long as something of it is left. An end is the last move of a life."""
+    found: Credits = []
+    left = [amount for _, amount in charged]
+    for refund, (number, (tariff, amount)) in product(_refunds(book, life), enumerate(charged)):
+        given = min(left[number], _rounded(amount * Decimal(str(refund["share"]))))
+        if given > 0 and tariff in (refund.get("tariffs") or [tariff]):
+            found.append((tariff, str(refund["key"]), given))
+            left[number] -= given
+    return sorted(found)
+
+
+def _refunds(book: Book, life: Life) -> list[Entry]:
+    kinds = (one for one in book.refunds if any(_is_about(name, life.filed.type) for name in one["document_types"]))
+    meant = [(one, {(state, str(one["event"])) for state in one.get("from_states") or [""]}) for one in kinds]
+    made = {move for before, event, _ in life.moves for move in ((before, event), ("", event))}
+    return [one for one, moves in meant if moves & made]
+
+
 def _is_about(named: str, document_type: str) -> bool:
     return named == document_type or (named.endswith(".*") and document_type.startswith(named[:-1]))
 
@@ -35,10 +57,12 @@ def _rounded(amount: Decimal) -> int:
     return int(Decimal(amount).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def notices(book: Book, life: Life, charged: Charges, agencies: Mapping[str, str]) -> Counter[tuple[str, str]]:
+def notices(
+    book: Book, life: Life, charged: Charges, agencies: Mapping[str, str], credited: Sequence[tuple[str, str, int]] = ()
+) -> Counter[tuple[str, str]]:
     """By organisation and rule; `agencies` says which organisation acts for which agency."""
     told: Counter[tuple[str, str]] = Counter()
-    for event, fields in [*life.events, *((CHARGED, {}) for _ in charged)]:
+    for event, fields in [*life.events, *((CHARGED, {}) for _ in charged), *((CREDITED, {}) for _ in credited)]:
         owner = {"owner": life.filed.owner_id, "submitter": life.filed.submitter_id}
         parties = {**owner, "agency": agencies.get(str(fields.get("agency", "")), "")}
         fields = {"type": life.filed.type, "document_type": life.filed.type, **fields}

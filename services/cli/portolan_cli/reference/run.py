@@ -148,24 +148,29 @@ class Run:
     async def _effects(self, player: Player, life: Life) -> list[str]:
         charged = effects.charges(self.book, life)
         self.report.tally.charged_minor += sum(amount for _, amount in charged)
+        credited = effects.credits(self.book, life, charged)
         limit = time.monotonic() + player.stage.patience_s
-        found = await _eventually(lambda: self._charges_differ(player, charged), limit)
+        found = await _eventually(lambda: self._charges_differ(player, charged, credited), limit)
         if player.document.number % NOTICES_EVERY == 0:
-            self._to_be_told.append((player, life, charged))
+            self._to_be_told.append((player, life, charged, credited))
         return found
 
     async def notices(self) -> None:
         """Of those whose turn it is: everybody was told what the pack's rules say, once."""
         limit = time.monotonic() + NOTICES_PATIENCE_S
-        for player, life, charged in self._to_be_told:
-            told = effects.notices(self.book, life, charged, self.stage.cast.organisations)
+        for player, life, charged, credited in self._to_be_told:
+            told = effects.notices(self.book, life, charged, self.stage.cast.organisations, credited)
             self.report.tally.notices += told.total()
             found = await _eventually(lambda: self._notices_differ(player, life, told), limit)  # noqa: B023
             if found:
                 self.report.failures.append(Failure(player.document, player.id, tuple(found)))
 
-    async def _charges_differ(self, player: Player, charged: effects.Charges) -> list[str]:
-        return compare.counted("charge", Counter(charged), Counter(await compare.charges(player)))
+    async def _charges_differ(self, player: Player, charged: effects.Charges, credited: effects.Credits) -> list[str]:
+        charges, credits = await compare.charges(player)
+        return [
+            *compare.counted("charge", Counter(charged), Counter(charges)),
+            *compare.counted("credit", Counter(credited), Counter(credits)),
+        ]
 
     async def _notices_differ(self, player: Player, life: Life, told: Counter[tuple[str, str]]) -> list[str]:
         return compare.counted("notice", told, await compare.notices(player, life))

@@ -20,8 +20,21 @@ class QuotedCharge(msgspec.Struct, kw_only=True):
     price_version: str
 
 
+class Credit(msgspec.Struct, kw_only=True):
+    """A part of a charge that a refund policy gave back; `amount` with VAT."""
+
+    id: str
+    policy: str
+    label: str
+    amount: Money
+    net: Money
+    vat: Money
+    occurred_at: Moment
+    recorded_at: Moment
+
+
 class Charge(msgspec.Struct, kw_only=True):
-    """`amount` is what is owed, VAT included."""
+    """`amount` is what was charged, VAT included; `credits` is what was given back of it."""
 
     id: str
     tariff: str
@@ -37,6 +50,7 @@ class Charge(msgspec.Struct, kw_only=True):
     price_version: str
     occurred_at: Moment
     recorded_at: Moment
+    credits: list[Credit]
 
 
 class ChargeFilter(Paged, kw_only=True):
@@ -53,6 +67,7 @@ class StatementLine(msgspec.Struct):
     booked_at: Moment
     journal_id: str
     charge_id: str | None
+    credit_id: str | None
     reference: str | None
     label: str
     amount: Money
@@ -106,6 +121,20 @@ def charge(given: billing_pb2.Charge, language: str) -> Charge:
         price_version=given.price_version,
         occurred_at=certain_moment(given.occurred_at),
         recorded_at=certain_moment(given.recorded_at),
+        credits=[_credit(one, language) for one in given.credits],
+    )
+
+
+def _credit(given: billing_pb2.Credit, language: str) -> Credit:
+    return Credit(
+        id=given.id,
+        policy=given.policy,
+        label=label(given.labels, language),
+        amount=money(given.amount),
+        net=money(given.net),
+        vat=money(given.vat),
+        occurred_at=certain_moment(given.occurred_at),
+        recorded_at=certain_moment(given.recorded_at),
     )
 
 
@@ -125,6 +154,7 @@ def _line(given: billing_pb2.StatementLine, language: str) -> StatementLine:
         booked_at=certain_moment(given.booked_at),
         journal_id=given.journal_id,
         charge_id=given.charge_id or None,
+        credit_id=given.credit_id or None,
         reference=given.reference or None,
         label=label(given.labels, language),
         amount=money(given.amount),

@@ -49,6 +49,7 @@ def document_withdrawn(document: Document, move: Transition, at: datetime, reaso
         to_state=move.to,
         reason=reason,
         withdrawn_at=wire.timestamp(at),
+        pack_version=document.pack_version,
     )
     return OutboxEntry(TOPIC, document.id, message)
 
@@ -64,6 +65,7 @@ def document_cancelled(document: Document, move: Transition, at: datetime, reaso
         to_state=move.to,
         reason=reason,
         cancelled_at=wire.timestamp(at),
+        pack_version=document.pack_version,
     )
     return OutboxEntry(TOPIC, document.id, message)
 

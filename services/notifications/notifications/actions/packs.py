@@ -37,7 +37,7 @@ HEARD: Mapping[str, type[Message]] = {
         *(intake.InformationProvided, intake.TitlePaid, intake.TitlePaymentCancelled),
         *(routing.VisitProposed, routing.VisitConfirmed, routing.VisitDeclined, routing.VisitMissed),
         routing.ControlResult,
-        *(billing.ChargeRecorded, own.WebhookEndpointDisabled),
+        *(billing.ChargeRecorded, billing.CreditNoted, own.WebhookEndpointDisabled),
         *(identity.PersonInvited, identity.ClientAwaitsConfirmation),
     )
 }
@@ -64,6 +64,7 @@ def _our_part(pack: Pack) -> Pack:
         routing=Routing(version=pack.routing.version, effective_from=pack.routing.effective_from, rules=()),
         risk=Risk(),
         tariff=(),
+        refunds=(),
         rates=(),
     )
 

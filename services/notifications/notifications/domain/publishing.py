@@ -75,6 +75,11 @@ PUBLISHED: Mapping[str, Published] = {
     "portolan.billing.v1.ChargeRecorded": Published(
         *("charge.recorded", "recorded_at"), ("charge_id", "milestone", "amount", "payer_sequence"), ("owner",)
     ),
+    "portolan.billing.v1.CreditNoted": Published(
+        *("credit.noted", "recorded_at"),
+        ("credit_id", "charge_id", "policy", "event", "amount", "payer_sequence"),
+        ("owner",),
+    ),
 }
 NAMES = frozenset(one.name for one in PUBLISHED.values())
 

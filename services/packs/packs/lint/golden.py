@@ -10,7 +10,7 @@ from ..model import DocumentType
 from ..source import Place, Source
 from .subject import Subject
 
-FILING_VERBS = ("submit", "tell_declaration")
+FILING_VERBS = ("submit", "tell_declaration", "draft", "bulk")
 
 
 class Act(NamedTuple):
@@ -50,10 +50,10 @@ def documents_were_saved(subject: Subject) -> Iterator[Finding]:
     for source in subject.under("golden"):
         saved: set[str] = set()
         for place, step in _entries(source, "steps"):
-            name = _document(step)
+            name = _document(step) or _draft(step)
             if name is not None and name not in saved:
                 yield source.finding(place, f"no earlier step saved {name}")
-            saved |= {step["save"]} if isinstance(step.get("save"), str) else set()
+            saved |= set(_saved(step))
         for place, entry in _entries(source, "finally"):
             if entry.get("document") not in saved:
                 yield source.finding(place, f"no step saved {entry.get('document')}")
@@ -122,10 +122,8 @@ def _acts(subject: Subject) -> Iterator[Act]:
         kinds: dict[str, str] = {}
         for part in ("steps", "finally"):
             for place, step in _entries(source, part):
-                submitted = next(filter(None, (_mapping(step.get(verb)).get("type") for verb in FILING_VERBS)), None)
-                if isinstance(step.get("save"), str):
-                    kinds[step["save"]] = str(submitted)
-                named = submitted or kinds.get(str(_document(step) or step.get("document")), "")
+                named = _type(step) or kinds.get(str(_document(step) or _draft(step) or step.get("document")), "")
+                kinds |= dict.fromkeys(_saved(step), str(named))
                 yield Act(source, place, step, types.get(str(named)))
 
 
@@ -136,13 +134,32 @@ def _entries(source: Source, part: str) -> Iterator[tuple[Place, dict[str, Any]]
             yield (part, index), entry
 
 
+def _type(step: dict[str, Any]) -> str | None:
+    """That of what comes in with this step."""
+    named = (_mapping(step.get(verb)).get("type") for verb in FILING_VERBS)
+    return next((str(one) for one in named if one is not None), None)
+
+
+def _saved(step: dict[str, Any]) -> list[str]:
+    """Of a file, its rows by their numbers."""
+    name, rows = step.get("save"), _mapping(step.get("bulk")).get("rows")
+    if not isinstance(name, str):
+        return []
+    return [f"{name}.{number}" for number in range(1, len(rows) + 1)] if isinstance(rows, list) else [name]
+
+
 def _document(step: dict[str, Any]) -> str | None:
     """The saved document an act is about."""
-    for value in step.values():
-        name = _mapping(value).get("document")
-        if isinstance(name, str):
-            return name
-    return None
+    return _named(step, "document")
+
+
+def _draft(step: dict[str, Any]) -> str | None:
+    return _named(step, "draft")
+
+
+def _named(step: dict[str, Any], what: str) -> str | None:
+    names = (_mapping(value).get(what) for value in step.values())
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

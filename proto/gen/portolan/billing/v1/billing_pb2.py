@@ -26,41 +26,47 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portolan.type.v1 import type_pb2 as portolan_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portolan/billing/v1/billing.proto\x12\x13portolan.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"\xe6\x03\n\x06\x43harge\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tariff\x18\x02 \x01(\t\x12\x37\n\x06labels\x18\x03 \x03(\x0b\x32\'.portolan.billing.v1.Charge.LabelsEntry\x12\x13\n\x0b\x64ocument_id\x18\x04 \x01(\t\x12\x11\n\treference\x18\x05 \x01(\t\x12\x11\n\tmilestone\x18\x06 \x01(\t\x12\x1d\n\x15payer_organisation_id\x18\x07 \x01(\t\x12\'\n\x06\x61mount\x18\x08 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03net\x18\t \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03vat\x18\n \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x10\n\x08vat_rate\x18\x0b \x01(\t\x12\x15\n\rprice_version\x18\x0c \x01(\t\x12/\n\x0boccurred_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x13QuoteChargesRequest\x12\x15\n\rdocument_type\x18\x01 \x01(\t\x12\x1d\n\x15owner_organisation_id\x18\x02 \x01(\t\"D\n\x14QuoteChargesResponse\x12,\n\x07\x63harges\x18\x01 \x03(\x0b\x32\x1b.portolan.billing.v1.Charge\"H\n\x12ListChargesRequest\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"X\n\x13ListChargesResponse\x12,\n\x07\x63harges\x18\x01 \x03(\x0b\x32\x1b.portolan.billing.v1.Charge\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\xba\x02\n\rStatementLine\x12-\n\tbooked_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\njournal_id\x18\x02 \x01(\t\x12\x11\n\tcharge_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12>\n\x06labels\x18\x05 \x03(\x0b\x32..portolan.billing.v1.StatementLine.LabelsEntry\x12\'\n\x06\x61mount\x18\x06 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12(\n\x07\x62\x61lance\x18\x07 \x01(\x0b\x32\x17.portolan.type.v1.Money\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x13GetStatementRequest\x12\x17\n\x0forganisation_id\x18\x01 \x01(\t\"\xa8\x02\n\x14GetStatementResponse\x12\x17\n\x0forganisation_id\x18\x01 \x01(\t\x12\x30\n\x0cperiod_start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nperiod_end\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0fopening_balance\x18\x04 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x30\n\x0f\x63losing_balance\x18\x05 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x31\n\x05lines\x18\x06 \x03(\x0b\x32\".portolan.billing.v1.StatementLine\"\x14\n\x12\x43heckLedgerRequest\"\x89\x01\n\x13\x43heckLedgerResponse\x12\x10\n\x08journals\x18\x01 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x11\n\tsum_minor\x18\x03 \x01(\x03\x12\x1b\n\x13unbalanced_journals\x18\x04 \x01(\x03\x12\x1f\n\x17\x63harges_without_journal\x18\x05 \x01(\x03\x32\x9e\x03\n\x0e\x42illingService\x12\x63\n\x0cQuoteCharges\x12(.portolan.billing.v1.QuoteChargesRequest\x1a).portolan.billing.v1.QuoteChargesResponse\x12`\n\x0bListCharges\x12\'.portolan.billing.v1.ListChargesRequest\x1a(.portolan.billing.v1.ListChargesResponse\x12\x63\n\x0cGetStatement\x12(.portolan.billing.v1.GetStatementRequest\x1a).portolan.billing.v1.GetStatementResponse\x12`\n\x0b\x43heckLedger\x12\'.portolan.billing.v1.CheckLedgerRequest\x1a(.portolan.billing.v1.CheckLedgerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portolan/billing/v1/billing.proto\x12\x13portolan.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"\xe3\x02\n\x06\x43redit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x37\n\x06labels\x18\x03 \x03(\x0b\x32\'.portolan.billing.v1.Credit.LabelsEntry\x12\'\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03net\x18\x05 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03vat\x18\x06 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12/\n\x0boccurred_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x94\x04\n\x06\x43harge\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tariff\x18\x02 \x01(\t\x12\x37\n\x06labels\x18\x03 \x03(\x0b\x32\'.portolan.billing.v1.Charge.LabelsEntry\x12\x13\n\x0b\x64ocument_id\x18\x04 \x01(\t\x12\x11\n\treference\x18\x05 \x01(\t\x12\x11\n\tmilestone\x18\x06 \x01(\t\x12\x1d\n\x15payer_organisation_id\x18\x07 \x01(\t\x12\'\n\x06\x61mount\x18\x08 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03net\x18\t \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03vat\x18\n \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x10\n\x08vat_rate\x18\x0b \x01(\t\x12\x15\n\rprice_version\x18\x0c \x01(\t\x12/\n\x0boccurred_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x63redits\x18\x0f \x03(\x0b\x32\x1b.portolan.billing.v1.Credit\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x13QuoteChargesRequest\x12\x15\n\rdocument_type\x18\x01 \x01(\t\x12\x1d\n\x15owner_organisation_id\x18\x02 \x01(\t\"D\n\x14QuoteChargesResponse\x12,\n\x07\x63harges\x18\x01 \x03(\x0b\x32\x1b.portolan.billing.v1.Charge\"H\n\x12ListChargesRequest\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\"X\n\x13ListChargesResponse\x12,\n\x07\x63harges\x18\x01 \x03(\x0b\x32\x1b.portolan.billing.v1.Charge\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\xcd\x02\n\rStatementLine\x12-\n\tbooked_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\njournal_id\x18\x02 \x01(\t\x12\x11\n\tcharge_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12>\n\x06labels\x18\x05 \x03(\x0b\x32..portolan.billing.v1.StatementLine.LabelsEntry\x12\'\n\x06\x61mount\x18\x06 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12(\n\x07\x62\x61lance\x18\x07 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x11\n\tcredit_id\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x13GetStatementRequest\x12\x17\n\x0forganisation_id\x18\x01 \x01(\t\"\xa8\x02\n\x14GetStatementResponse\x12\x17\n\x0forganisation_id\x18\x01 \x01(\t\x12\x30\n\x0cperiod_start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nperiod_end\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0fopening_balance\x18\x04 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x30\n\x0f\x63losing_balance\x18\x05 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x31\n\x05lines\x18\x06 \x03(\x0b\x32\".portolan.billing.v1.StatementLine\"\x14\n\x12\x43heckLedgerRequest\"\x89\x01\n\x13\x43heckLedgerResponse\x12\x10\n\x08journals\x18\x01 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x11\n\tsum_minor\x18\x03 \x01(\x03\x12\x1b\n\x13unbalanced_journals\x18\x04 \x01(\x03\x12\x1f\n\x17\x63harges_without_journal\x18\x05 \x01(\x03\x32\x9e\x03\n\x0e\x42illingService\x12\x63\n\x0cQuoteCharges\x12(.portolan.billing.v1.QuoteChargesRequest\x1a).portolan.billing.v1.QuoteChargesResponse\x12`\n\x0bListCharges\x12\'.portolan.billing.v1.ListChargesRequest\x1a(.portolan.billing.v1.ListChargesResponse\x12\x63\n\x0cGetStatement\x12(.portolan.billing.v1.GetStatementRequest\x1a).portolan.billing.v1.GetStatementResponse\x12`\n\x0b\x43heckLedger\x12\'.portolan.billing.v1.CheckLedgerRequest\x1a(.portolan.billing.v1.CheckLedgerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portolan.billing.v1.billing_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CREDIT_LABELSENTRY']._loaded_options = None
+  _globals['_CREDIT_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_CHARGE_LABELSENTRY']._loaded_options = None
   _globals['_CHARGE_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_STATEMENTLINE_LABELSENTRY']._loaded_options = None
   _globals['_STATEMENTLINE_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_CHARGE']._serialized_start=121
-  _globals['_CHARGE']._serialized_end=607
-  _globals['_CHARGE_LABELSENTRY']._serialized_start=562
-  _globals['_CHARGE_LABELSENTRY']._serialized_end=607
-  _globals['_QUOTECHARGESREQUEST']._serialized_start=609
-  _globals['_QUOTECHARGESREQUEST']._serialized_end=684
-  _globals['_QUOTECHARGESRESPONSE']._serialized_start=686
-  _globals['_QUOTECHARGESRESPONSE']._serialized_end=754
-  _globals['_LISTCHARGESREQUEST']._serialized_start=756
-  _globals['_LISTCHARGESREQUEST']._serialized_end=828
-  _globals['_LISTCHARGESRESPONSE']._serialized_start=830
-  _globals['_LISTCHARGESRESPONSE']._serialized_end=918
-  _globals['_STATEMENTLINE']._serialized_start=921
-  _globals['_STATEMENTLINE']._serialized_end=1235
-  _globals['_STATEMENTLINE_LABELSENTRY']._serialized_start=562
-  _globals['_STATEMENTLINE_LABELSENTRY']._serialized_end=607
-  _globals['_GETSTATEMENTREQUEST']._serialized_start=1237
-  _globals['_GETSTATEMENTREQUEST']._serialized_end=1283
-  _globals['_GETSTATEMENTRESPONSE']._serialized_start=1286
-  _globals['_GETSTATEMENTRESPONSE']._serialized_end=1582
-  _globals['_CHECKLEDGERREQUEST']._serialized_start=1584
-  _globals['_CHECKLEDGERREQUEST']._serialized_end=1604
-  _globals['_CHECKLEDGERRESPONSE']._serialized_start=1607
-  _globals['_CHECKLEDGERRESPONSE']._serialized_end=1744
-  _globals['_BILLINGSERVICE']._serialized_start=1747
-  _globals['_BILLINGSERVICE']._serialized_end=2161
+  _globals['_CREDIT']._serialized_start=121
+  _globals['_CREDIT']._serialized_end=476
+  _globals['_CREDIT_LABELSENTRY']._serialized_start=431
+  _globals['_CREDIT_LABELSENTRY']._serialized_end=476
+  _globals['_CHARGE']._serialized_start=479
+  _globals['_CHARGE']._serialized_end=1011
+  _globals['_CHARGE_LABELSENTRY']._serialized_start=431
+  _globals['_CHARGE_LABELSENTRY']._serialized_end=476
+  _globals['_QUOTECHARGESREQUEST']._serialized_start=1013
+  _globals['_QUOTECHARGESREQUEST']._serialized_end=1088
+  _globals['_QUOTECHARGESRESPONSE']._serialized_start=1090
+  _globals['_QUOTECHARGESRESPONSE']._serialized_end=1158
+  _globals['_LISTCHARGESREQUEST']._serialized_start=1160
+  _globals['_LISTCHARGESREQUEST']._serialized_end=1232
+  _globals['_LISTCHARGESRESPONSE']._serialized_start=1234
+  _globals['_LISTCHARGESRESPONSE']._serialized_end=1322
+  _globals['_STATEMENTLINE']._serialized_start=1325
+  _globals['_STATEMENTLINE']._serialized_end=1658
+  _globals['_STATEMENTLINE_LABELSENTRY']._serialized_start=431
+  _globals['_STATEMENTLINE_LABELSENTRY']._serialized_end=476
+  _globals['_GETSTATEMENTREQUEST']._serialized_start=1660
+  _globals['_GETSTATEMENTREQUEST']._serialized_end=1706
+  _globals['_GETSTATEMENTRESPONSE']._serialized_start=1709
+  _globals['_GETSTATEMENTRESPONSE']._serialized_end=2005
+  _globals['_CHECKLEDGERREQUEST']._serialized_start=2007
+  _globals['_CHECKLEDGERREQUEST']._serialized_end=2027
+  _globals['_CHECKLEDGERRESPONSE']._serialized_start=2030
+  _globals['_CHECKLEDGERRESPONSE']._serialized_end=2167
+  _globals['_BILLINGSERVICE']._serialized_start=2170
+  _globals['_BILLINGSERVICE']._serialized_end=2584
 # @@protoc_insertion_point(module_scope)

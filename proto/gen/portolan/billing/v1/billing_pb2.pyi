@@ -21,6 +21,74 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Credit(_message.Message):
+    """What was given back of a charge, VAT included in `amount`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ID_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    NET_FIELD_NUMBER: _builtins.int
+    VAT_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    policy: _builtins.str
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def net(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def vat(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        amount: _type_pb2.Money | None = ...,
+        net: _type_pb2.Money | None = ...,
+        vat: _type_pb2.Money | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "net", b"net", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "vat", b"vat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "id", b"id", "labels", b"labels", "net", b"net", "occurred_at", b"occurred_at", "policy", b"policy", "recorded_at", b"recorded_at", "vat", b"vat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Credit: _TypeAlias = Credit  # noqa: Y015
+
+@_typing.final
 class Charge(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -58,6 +126,7 @@ class Charge(_message.Message):
     PRICE_VERSION_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     RECORDED_AT_FIELD_NUMBER: _builtins.int
+    CREDITS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     tariff: _builtins.str
     document_id: _builtins.str
@@ -80,6 +149,8 @@ class Charge(_message.Message):
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def credits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Credit]: ...
     def __init__(
         self,
         *,
@@ -97,10 +168,11 @@ class Charge(_message.Message):
         price_version: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        credits: _abc.Iterable[Global___Credit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "net", b"net", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "vat", b"vat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "document_id", b"document_id", "id", b"id", "labels", b"labels", "milestone", b"milestone", "net", b"net", "occurred_at", b"occurred_at", "payer_organisation_id", b"payer_organisation_id", "price_version", b"price_version", "recorded_at", b"recorded_at", "reference", b"reference", "tariff", b"tariff", "vat", b"vat", "vat_rate", b"vat_rate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "credits", b"credits", "document_id", b"document_id", "id", b"id", "labels", b"labels", "milestone", b"milestone", "net", b"net", "occurred_at", b"occurred_at", "payer_organisation_id", b"payer_organisation_id", "price_version", b"price_version", "recorded_at", b"recorded_at", "reference", b"reference", "tariff", b"tariff", "vat", b"vat", "vat_rate", b"vat_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -227,9 +299,12 @@ class StatementLine(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     BALANCE_FIELD_NUMBER: _builtins.int
+    CREDIT_ID_FIELD_NUMBER: _builtins.int
     journal_id: _builtins.str
     charge_id: _builtins.str
     reference: _builtins.str
+    credit_id: _builtins.str
+    """Empty for a charge."""
     @_builtins.property
     def booked_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -248,10 +323,11 @@ class StatementLine(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         amount: _type_pb2.Money | None = ...,
         balance: _type_pb2.Money | None = ...,
+        credit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "balance", b"balance", "booked_at", b"booked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "balance", b"balance", "booked_at", b"booked_at", "charge_id", b"charge_id", "journal_id", b"journal_id", "labels", b"labels", "reference", b"reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "balance", b"balance", "booked_at", b"booked_at", "charge_id", b"charge_id", "credit_id", b"credit_id", "journal_id", b"journal_id", "labels", b"labels", "reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

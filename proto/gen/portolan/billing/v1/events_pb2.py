@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portolan.type.v1 import type_pb2 as portolan_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n portolan/billing/v1/events.proto\x12\x13portolan.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"\x93\x03\n\x0e\x43hargeRecorded\x12\x11\n\tcharge_id\x18\x01 \x01(\t\x12\x0e\n\x06tariff\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12\x11\n\tmilestone\x18\x05 \x01(\t\x12\x1d\n\x15payer_organisation_id\x18\x06 \x01(\t\x12\'\n\x06\x61mount\x18\x07 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03net\x18\x08 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03vat\x18\t \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x15\n\rprice_version\x18\n \x01(\t\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epayer_sequence\x18\r \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n portolan/billing/v1/events.proto\x12\x13portolan.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bportolan/type/v1/type.proto\"\x93\x03\n\x0e\x43hargeRecorded\x12\x11\n\tcharge_id\x18\x01 \x01(\t\x12\x0e\n\x06tariff\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12\x11\n\tmilestone\x18\x05 \x01(\t\x12\x1d\n\x15payer_organisation_id\x18\x06 \x01(\t\x12\'\n\x06\x61mount\x18\x07 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03net\x18\x08 \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03vat\x18\t \x01(\x0b\x32\x17.portolan.type.v1.Money\x12\x15\n\rprice_version\x18\n \x01(\t\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epayer_sequence\x18\r \x01(\x03\"\x98\x03\n\x0b\x43reditNoted\x12\x11\n\tcredit_id\x18\x01 \x01(\t\x12\x11\n\tcharge_id\x18\x02 \x01(\t\x12\x0e\n\x06tariff\x18\x03 \x01(\t\x12\x0e\n\x06policy\x18\x04 \x01(\t\x12\r\n\x05\x65vent\x18\x05 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x06 \x01(\t\x12\x11\n\treference\x18\x07 \x01(\t\x12\x1d\n\x15payer_organisation_id\x18\x08 \x01(\t\x12\'\n\x06\x61mount\x18\t \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03net\x18\n \x01(\x0b\x32\x17.portolan.type.v1.Money\x12$\n\x03vat\x18\x0b \x01(\x0b\x32\x17.portolan.type.v1.Money\x12/\n\x0boccurred_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecorded_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0epayer_sequence\x18\x0e \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,4 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHARGERECORDED']._serialized_start=120
   _globals['_CHARGERECORDED']._serialized_end=523
+  _globals['_CREDITNOTED']._serialized_start=526
+  _globals['_CREDITNOTED']._serialized_end=934
 # @@protoc_insertion_point(module_scope)

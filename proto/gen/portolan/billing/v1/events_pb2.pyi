@@ -78,3 +78,70 @@ class ChargeRecorded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChargeRecorded: _TypeAlias = ChargeRecorded  # noqa: Y015
+
+@_typing.final
+class CreditNoted(_message.Message):
+    """A part of a charge is given back, by a refund policy of the pack; once for each charge and policy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDIT_ID_FIELD_NUMBER: _builtins.int
+    CHARGE_ID_FIELD_NUMBER: _builtins.int
+    TARIFF_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    PAYER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    NET_FIELD_NUMBER: _builtins.int
+    VAT_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    PAYER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    credit_id: _builtins.str
+    charge_id: _builtins.str
+    tariff: _builtins.str
+    policy: _builtins.str
+    event: _builtins.str
+    """The document's move that it follows."""
+    document_id: _builtins.str
+    reference: _builtins.str
+    payer_organisation_id: _builtins.str
+    payer_sequence: _builtins.int
+    """In one sequence with charges."""
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def net(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def vat(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        credit_id: _builtins.str = ...,
+        charge_id: _builtins.str = ...,
+        tariff: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        event: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        payer_organisation_id: _builtins.str = ...,
+        amount: _type_pb2.Money | None = ...,
+        net: _type_pb2.Money | None = ...,
+        vat: _type_pb2.Money | None = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        payer_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "net", b"net", "occurred_at", b"occurred_at", "recorded_at", b"recorded_at", "vat", b"vat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "charge_id", b"charge_id", "credit_id", b"credit_id", "document_id", b"document_id", "event", b"event", "net", b"net", "occurred_at", b"occurred_at", "payer_organisation_id", b"payer_organisation_id", "payer_sequence", b"payer_sequence", "policy", b"policy", "recorded_at", b"recorded_at", "reference", b"reference", "tariff", b"tariff", "vat", b"vat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreditNoted: _TypeAlias = CreditNoted  # noqa: Y015

@@ -143,6 +143,7 @@ class DocumentWithdrawn(_message.Message):
     TO_STATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     WITHDRAWN_AT_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     reference: _builtins.str
     type: _builtins.str
@@ -151,6 +152,7 @@ class DocumentWithdrawn(_message.Message):
     from_state: _builtins.str
     to_state: _builtins.str
     reason: _builtins.str
+    pack_version: _builtins.str
     @_builtins.property
     def withdrawn_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -165,10 +167,11 @@ class DocumentWithdrawn(_message.Message):
         to_state: _builtins.str = ...,
         reason: _builtins.str = ...,
         withdrawn_at: _timestamp_pb2.Timestamp | None = ...,
+        pack_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "from_state", b"from_state", "owner_organisation_id", b"owner_organisation_id", "reason", b"reason", "reference", b"reference", "submitter_organisation_id", b"submitter_organisation_id", "to_state", b"to_state", "type", b"type", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "from_state", b"from_state", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reason", b"reason", "reference", b"reference", "submitter_organisation_id", b"submitter_organisation_id", "to_state", b"to_state", "type", b"type", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,6 +343,7 @@ class DocumentCancelled(_message.Message):
     TO_STATE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CANCELLED_AT_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     reference: _builtins.str
     type: _builtins.str
@@ -348,6 +352,7 @@ class DocumentCancelled(_message.Message):
     from_state: _builtins.str
     to_state: _builtins.str
     reason: _builtins.str
+    pack_version: _builtins.str
     @_builtins.property
     def cancelled_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -362,10 +367,11 @@ class DocumentCancelled(_message.Message):
         to_state: _builtins.str = ...,
         reason: _builtins.str = ...,
         cancelled_at: _timestamp_pb2.Timestamp | None = ...,
+        pack_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "document_id", b"document_id", "from_state", b"from_state", "owner_organisation_id", b"owner_organisation_id", "reason", b"reason", "reference", b"reference", "submitter_organisation_id", b"submitter_organisation_id", "to_state", b"to_state", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled_at", b"cancelled_at", "document_id", b"document_id", "from_state", b"from_state", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reason", b"reason", "reference", b"reference", "submitter_organisation_id", b"submitter_organisation_id", "to_state", b"to_state", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
