@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
+import time_machine
 from billing import actions
 from kit import wire
 from kit.database import Database
@@ -251,3 +252,34 @@ async def test_every_version_in_effect_is_charged_once_however_often_it_is_heard
     desk = actions.PriceDesk()
     quoted = await actions.quote(service_database, desk, a_principal("declarant"), TYPE, "org-a")
     assert [charge.tariff for charge in quoted] == ["T-A"]
+
+
+def promised(document_id: str, version: str) -> intake.DocumentSubmitted:
+    said = submitted(document_id)
+    said.price_version = version
+    return said
+
+
+async def test_a_promised_price_holds_on_the_documents_whole_way_but_not_for_its_amendments(db: Database) -> None:
+    await hear(db, promised("doc-1", "old"), decided(), submitted("doc-2"), decided("doc-2"))
+    charged = "select document_id, tariff, net_minor, price_version from charges order by document_id, tariff"
+    assert await rows(db, charged) == [
+        ("doc-1", "T-A", 2500, "old"),
+        ("doc-1", "T-G", 4000, "old"),
+        ("doc-2", "T-A", 3333, "new"),
+        ("doc-2", "T-G", 4000, "new"),
+    ]
+
+
+async def test_a_promise_that_no_pack_has_brought_yet_is_waited_for(db: Database) -> None:
+    with pytest.raises(Unavailable):
+        await hear(db, promised("doc-1", "newest"))
+    assert await count(db, "charges") == 0
+
+
+async def test_a_promised_price_is_quoted_so(db: Database) -> None:
+    caller, desk = a_principal("declarant", organisation_id="org-a"), actions.PriceDesk()
+    with time_machine.travel(AFTER, tick=False):
+        assert [one.net.amount_minor for one in await actions.quote(db, desk, caller, TYPE, "")] == [3333, 4000]
+        held = await actions.quote(db, desk, caller, TYPE, "", "old")
+    assert [one.net.amount_minor for one in held] == [2500, 4000]

@@ -52,6 +52,7 @@ def a_draft_summary(draft_id: str, **changes: Any) -> dict[str, Any]:
     return {
         **{"id": draft_id, "type": "paper.a", "label": "", "template": False, "owner_organisation_id": "org-a"},
         **{"writer_organisation_id": "org-a", "written_by": "p", "copied_from": None, "document": None},
+        **{"price_lock": {"price_version": "2026", "until": "2999-01-01T00:00:00Z"}},
         **{"created_at": AT, "updated_at": AT},
         **changes,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ from kit.errors import (
     Refused,
     TooLarge,
 )
+from portolan.intake.v1 import events_pb2
 
 from tests.intake.builders import (
     BROKER,
@@ -336,6 +337,32 @@ async def test_a_template_is_copied_many_times_and_never_submitted(desk: Desk) -
     assert len({copy.draft_id for copy in copies}) == 3
     shown = json.loads(copies[0].draft_json)
     assert (shown["template"], shown["copied_from"]["draft_id"]) == (False, template["id"])
+
+
+async def promised(desk: Desk, document_id: str) -> str:
+    async with desk.window.db.connection() as connection:
+        rows = await connection.execute("select payload from outbox where key = %s", [document_id])
+        [row] = await rows.fetchall()
+    return events_pb2.DocumentSubmitted.FromString(row[0]).price_version
+
+
+async def test_the_prices_shown_hold_for_as_long_as_the_pack_says(desk: Desk) -> None:
+    [version] = the_pack().tariff
+    draft = await desk.create(body=a_body())
+    begun = datetime.fromisoformat(draft["created_at"])
+    until = datetime.fromisoformat(draft["price_lock"]["until"])
+    assert draft["price_lock"]["price_version"] == version.version
+    assert until - begun == timedelta(days=version.price_lock_days)
+    assert (await desk.change(draft["id"], {"label": "later"}))["price_lock"] == draft["price_lock"]
+    assert await promised(desk, (await desk.submit(draft["id"]))["id"]) == version.version
+
+
+async def test_a_promise_that_has_passed_is_none_and_who_drafts_nothing_has_none(desk: Desk) -> None:
+    draft = await desk.create(body=a_body())
+    async with desk.window.db.connection() as connection:
+        await connection.execute("update drafts set price_locked_until = %s", [clock.now() - timedelta(seconds=1)])
+    assert await promised(desk, (await desk.submit(draft["id"]))["id"]) == ""
+    assert await promised(desk, (await desk.window.submit(desk.window.submission())).document_id) == ""
 
 
 async def age(desk: Desk, draft_id: str, days: int) -> None:

@@ -296,6 +296,7 @@ FAULTS: list[tuple[Change, str, str, str]] = [
     ),
     (put("tariff.yaml", "versions", 0, "items", 0, "billed_at", value="PAID"), "tariff.yaml", "PAID", "never meets"),
     (put("tariff.yaml", "versions", 0, "items", 0, "net_minor", value=-1), "tariff.yaml", "-1", "cannot be negative"),
+    (put("tariff.yaml", "versions", 0, "price_lock_days", value=-1), "tariff.yaml", "-1", "prices hold from 0 to 366"),
     (put("tariff.yaml", "versions", 0, "vat_rate", value="20"), "tariff.yaml", "vat_rate", "a share such as"),
     # templates
     (

@@ -32,7 +32,8 @@ class BillingApi(billing_pb2_grpc.BillingServiceServicer):
         self, request: billing_pb2.QuoteChargesRequest, context: Any
     ) -> billing_pb2.QuoteChargesResponse:
         charges = await actions.quote(
-            self._db, self._desk, auth.caller(), request.document_type, request.owner_organisation_id
+            *(self._db, self._desk, auth.caller()),
+            *(request.document_type, request.owner_organisation_id, request.price_version),
         )
         return billing_pb2.QuoteChargesResponse(charges=map(_charge, charges))
 

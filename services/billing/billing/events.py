@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -42,10 +43,8 @@ def handlers(desk: actions.PriceDesk) -> Mapping[type[Message], Handler]:
         await actions.enrol_payer(tx, said.organisation_id, said.billing_mode, wire.moment(said.activated_at))
 
     async def submitted(tx: Tx, event: Event, said: intake.DocumentSubmitted) -> None:
-        mode = _stated_mode(said.facts_json)
-        await actions.charge_submission(
-            tx, desk.book, _document(said), mode, said.state, wire.moment(said.submitted_at)
-        )
+        mode, document = _stated_mode(said.facts_json), replace(_document(said), price_version=said.price_version)
+        await actions.charge_submission(tx, desk.book, document, mode, said.state, wire.moment(said.submitted_at))
 
     async def decided(tx: Tx, event: Event, said: intake.DocumentDecided) -> None:
         document, at = _document(said), wire.moment(said.decided_at)

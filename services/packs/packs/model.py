@@ -165,6 +165,8 @@ class TariffVersion(Value, frozen=True, kw_only=True):
     effective_to: date | None = None
     currency: str
     vat_rate: Decimal
+    # How long a draft holds the prices that were in force when it was begun.
+    price_lock_days: int = 0
     items: tuple[TariffItem, ...]
 
 

@@ -25,7 +25,9 @@ from billing.store import prices as price_store
 SEES_ALL = ("finance_officer", "operator_admin")
 
 
-async def quote(db: Database, desk: PriceDesk, caller: Principal, document_type: str, owner: str) -> list[Charge]:
+async def quote(
+    db: Database, desk: PriceDesk, caller: Principal, document_type: str, owner: str, price_version: str = ""
+) -> list[Charge]:
     """What a document of this type costs its owner now; for a payer nobody enrolled, the price without a segment."""
     payer, now = owner or caller.organisation_id, clock.now()
     if payer and not is_identifier(payer):
@@ -33,7 +35,7 @@ async def quote(db: Database, desk: PriceDesk, caller: Principal, document_type:
     book = await desk.refresh(db)
     async with db.connection() as connection:
         mode = await charge_store.billing_mode(connection, payer)
-    return [quoted(price, payer, now) for price in book.quote(document_type, mode or "", now)]
+    return [quoted(price, payer, now) for price in book.quote(document_type, mode or "", now, price_version)]
 
 
 async def list_charges(

@@ -60,7 +60,8 @@ async def _billing_mode(tx: Tx, document: Document, stated: str | None) -> str:
 
 async def _charge(tx: Tx, book: PriceBook, milestone: Milestone) -> None:
     document, recorded_at = milestone.document, clock.now()
-    for price in book.due(document.type, milestone.state, document.billing_mode, milestone.occurred_at):
+    wanted = (document.type, milestone.state, document.billing_mode, milestone.occurred_at)
+    for price in book.due(*wanted, document.price_version):
         charge = charge_for(price, milestone, ids.new_id(), recorded_at)
         sequence = await charge_store.record(tx, charge, ids.new_id())
         if sequence is not None:

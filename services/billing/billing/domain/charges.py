@@ -22,6 +22,7 @@ class Document:
     submitter: str
     billing_mode: str
     pack_version: str = ""
+    price_version: str = ""
 
 
 @dataclass(frozen=True)

@@ -102,23 +102,30 @@ class PriceBook:
                 return version
         raise Unavailable("NO_PRICE_VERSION", f"no price version covers {moment.isoformat()}")
 
+    def named(self, name: str) -> PriceVersion:
+        """Raises Unavailable for a version that no pack has brought yet."""
+        for version in self.versions:
+            if version.version == name:
+                return version
+        raise Unavailable("NO_PRICE_VERSION", f"no pack has brought the price version {name} yet")
+
     def bills(self, document_type: str, state: str) -> bool:
         """Raises Unavailable before any pack was loaded: not knowing prices is not knowing that something is free."""
         if not self.versions:
             raise Unavailable("NO_PRICE_VERSION", "no price book was loaded yet")
         return any(concerns(named, document_type) for named, milestone in self.billed if milestone == state)
 
-    def due(self, document_type: str, state: str, segment: str, moment: datetime) -> list[Price]:
-        """What reaching this state costs at that moment; empty for what is free."""
+    def due(self, document_type: str, state: str, segment: str, moment: datetime, promised: str = "") -> list[Price]:
+        """What reaching this state costs at that moment, or by the version promised; empty for what is free."""
         if not self.bills(document_type, state):
             return []
-        version = self.at(moment)
+        version = self.named(promised) if promised and state != AMENDED else self.at(moment)
         prices = [version.price(item, segment) for item in version.items if item.is_due(document_type, state)]
         return [price for price in prices if price.gross.amount_minor > 0]
 
-    def quote(self, document_type: str, segment: str, moment: datetime) -> list[Price]:
+    def quote(self, document_type: str, segment: str, moment: datetime, promised: str = "") -> list[Price]:
         """Everything a document of this type may cost on its way; amendments are not on it."""
-        version = self.at(moment)
+        version = self.named(promised) if promised else self.at(moment)
         on_its_way = (item for item in version.items if item.billed_at != AMENDED)
         return [version.price(item, segment) for item in on_its_way if concerns(item.document_type, document_type)]
 

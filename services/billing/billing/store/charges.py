@@ -40,14 +40,15 @@ async def save_document(tx: Tx, document: Document) -> None:
         """
         insert into documents (
             document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode,
-            pack_version
+            pack_version, price_version
         )
-        values (%s, %s, %s, %s, %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (document_id) do nothing
         """,
         [
             *(document.id, document.reference, document.type),
             *(document.owner, document.submitter, document.billing_mode, document.pack_version),
+            document.price_version,
         ],
     )
 
@@ -56,7 +57,7 @@ async def document(tx: Tx, document_id: str) -> Document | None:
     cursor = await tx.cursor(row_factory=tuple_row).execute(
         """
         select document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode,
-            pack_version
+            pack_version, price_version
         from documents
         where document_id = %s
         """,

@@ -51,9 +51,11 @@ async def _with_price(call: Call, raw: bytes) -> dict[str, Any]:
     return shown | {"price": await price_of(call, shown["type"], owner)}
 
 
-async def price_of(call: Call, document_type: str, owner: str) -> Price | None:
+async def price_of(call: Call, document_type: str, owner: str, price_version: str = "") -> Price | None:
     """Nothing when billing cannot say: a type can be read, and submitted, all the same."""
-    request = billing_pb2.QuoteChargesRequest(document_type=document_type, owner_organisation_id=owner)
+    request = billing_pb2.QuoteChargesRequest(
+        document_type=document_type, owner_organisation_id=owner, price_version=price_version
+    )
     try:
         reply = await call.ask_openly(call.up.billing.QuoteCharges, request)
     except PortolanError:

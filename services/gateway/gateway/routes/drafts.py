@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from kit import trace
+from kit import clock, trace
 from portolan.intake.v1 import intake_pb2
 from starlette.responses import Response
 
@@ -19,9 +20,20 @@ from gateway.shapes.documents import Document
 from gateway.shapes.drafts import Copying, DeletedDraft, Draft, DraftFilter, DraftSummary
 
 
+class _Lock(msgspec.Struct):
+    price_version: str
+    until: datetime
+
+
 class _Priced(msgspec.Struct):
     type: str
     owner_organisation_id: str
+    price_lock: _Lock | None = None
+
+    @property
+    def price_version(self) -> str:
+        lock = self.price_lock
+        return lock.price_version if lock and clock.now() < lock.until else ""
 
 
 async def create_draft(call: Call, raw: bytes) -> Response:
@@ -99,9 +111,9 @@ async def _created(call: Call, draft_json: bytes, draft_id: str, etag: str) -> R
 
 
 async def _shown(call: Call, draft_json: bytes, headers: dict[str, str], status: int = 200) -> Response:
-    """With what submitting it would cost its owner today."""
+    """With what submitting it now would cost its owner."""
     known = msgspec.json.decode(draft_json, type=_Priced)
-    price = msgspec.json.encode(await price_of(call, known.type, known.owner_organisation_id))
+    price = msgspec.json.encode(await price_of(call, known.type, known.owner_organisation_id, known.price_version))
     return passed_on(b"".join((draft_json[:-1], b',"price":', price, b"}")), status, headers)
 
 

@@ -25,6 +25,13 @@ class SubmittedAs(msgspec.Struct):
     reference: str
 
 
+class PriceLock(msgspec.Struct):
+    """The prices of this version hold until then, whatever comes into force meanwhile."""
+
+    price_version: str
+    until: Moment
+
+
 class DraftSummary(msgspec.Struct, kw_only=True):
     """`document` is what became of it; a template is copied and never submitted."""
 
@@ -37,12 +44,13 @@ class DraftSummary(msgspec.Struct, kw_only=True):
     written_by: str
     copied_from: CopiedFrom | None
     document: SubmittedAs | None
+    price_lock: PriceLock | None
     created_at: Moment
     updated_at: Moment
 
 
 class Draft(DraftSummary, kw_only=True):
-    """`missing` (pointers) and `errors` are what its submission would be refused for now."""
+    """`missing` (pointers) and `errors` are what its submission would be refused for now; `price` what it costs."""
 
     body: JsonObject
     missing: list[str]

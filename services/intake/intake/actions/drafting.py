@@ -7,18 +7,20 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from kit import clock, ids, pages, telemetry
 from kit.auth import Principal
 from kit.database import Database, Tx
 from kit.errors import Forbidden, Invalid, Malformed, NotFound, Refused, Unavailable, Violation
+from packs import Pack
 
 from intake.actions import reading, referring
 from intake.actions.directory import Directory
 from intake.actions.referring import Referrer
 from intake.domain import drafts, envelope, representation
-from intake.domain.drafts import Content, Draft, Source
+from intake.domain.drafts import Content, Draft, PriceLock, Source
 from intake.domain.parties import Filing
 from intake.domain.rulebook import Candidate, Rulebooks
 from intake.domain.values import is_plain_text
@@ -61,8 +63,10 @@ class DraftDesk:
         if key:
             envelope.idempotency_key(key)
         filing = await self._filing(caller, content.on_behalf_of or caller.organisation_id, content.type)
-        self._rulebooks.in_force(clock.now()).rules(content.type, caller.language)
-        draft = _new(caller, content, filing.owner.organisation_id, source)
+        now = clock.now()
+        book = self._rulebooks.in_force(now)
+        book.rules(content.type, caller.language)
+        draft = _new(caller, content, filing.owner.organisation_id, source, now, _price_lock(book.pack, now))
         async with self._db.transaction() as tx:
             draft = await self._kept(tx, draft, key, hashlib.sha256(request).digest())
         return await self._shown(caller, draft)
@@ -186,8 +190,17 @@ def _id(draft_id: str) -> str:
     return draft_id.lower()
 
 
-def _new(caller: Principal, content: Content, owner: str, source: Source | None) -> Draft:
-    now = clock.now()
+def _price_lock(pack: Pack, now: datetime) -> PriceLock | None:
+    """By the day it is where the country is, until that many days later at this hour."""
+    version = pack.tariff_on(now.astimezone(ZoneInfo(pack.timezone)).date())
+    if version is None or not version.price_lock_days:
+        return None
+    return PriceLock(version.version, now + timedelta(days=version.price_lock_days))
+
+
+def _new(
+    caller: Principal, content: Content, owner: str, source: Source | None, now: datetime, lock: PriceLock | None
+) -> Draft:
     return Draft(
         id=ids.new_id(),
         type=content.type,
@@ -200,4 +213,5 @@ def _new(caller: Principal, content: Content, owner: str, source: Source | None)
         copied_from=source,
         created_at=now,
         updated_at=now,
+        price_lock=lock,
     )

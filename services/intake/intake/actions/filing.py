@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kit import clock
 from kit.auth import Principal
 from kit.errors import NotFound, PortolanError
 
@@ -49,7 +50,7 @@ class FilingDesk:
             request=draft.submission(caller.organisation_id),
             language=caller.language,
             traceparent=filing.traceparent,
-            origin=draft.origin,
+            origin=draft.origin(clock.now()),
         )
         outcome = (await self._submissions.submit([submission]))[0]
         if isinstance(outcome, Answer):

@@ -278,6 +278,7 @@ def _submitted(document: Document, draft: Draft) -> events_pb2.DocumentSubmitted
         mandate_id=document.mandate_id,
         submitted_at=wire.timestamp(document.submitted_at),
         facts_json=draft.judgement.facts_json,
+        price_version=draft.origin.price_version if draft.origin else "",
     )
 
 

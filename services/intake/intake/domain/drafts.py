@@ -43,11 +43,23 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceLock:
+    """The prices in force when a draft was begun hold until then, whatever comes into force meanwhile."""
+
+    version: str
+    until: datetime
+
+    def version_at(self, moment: datetime) -> str:
+        return self.version if moment < self.until else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """The draft a submission comes from, as it was read."""
+    """The draft a submission comes from, as it was read, and the prices it still holds (empty: those of the day)."""
 
     draft_id: str
     revision: int
+    price_version: str = ""
 
     @property
     def request(self) -> bytes:
@@ -71,14 +83,14 @@ class Draft:
     revision: int = 1
     document_id: str = ""
     document_reference: str = ""
+    price_lock: PriceLock | None = None
 
     @property
     def etag(self) -> str:
         return f'"{self.revision}"'
 
-    @property
-    def origin(self) -> Origin:
-        return Origin(self.id, self.revision)
+    def origin(self, at: datetime) -> Origin:
+        return Origin(self.id, self.revision, self.price_lock.version_at(at) if self.price_lock else "")
 
     def content(self, organisation_id: str) -> dict[str, Any]:
         """As this organisation would write it."""

@@ -16,7 +16,7 @@ from packs.model import Code, Dictionary, DocumentType, Pack
 
 from intake.domain.attachments import Attachment
 from intake.domain.documents import Document, Item
-from intake.domain.drafts import Draft, Source, encoded
+from intake.domain.drafts import Draft, PriceLock, Source, encoded
 from intake.domain.durations import Waiting
 from intake.domain.imputations import Imputation
 from intake.domain.titles import EntryKind, TitleLine
@@ -106,9 +106,14 @@ def _draft_head(draft: Draft) -> dict[str, Any]:
         "written_by": draft.written_by,
         "copied_from": _source(draft.copied_from),
         "document": document if draft.document_id else None,
+        "price_lock": _price_lock(draft.price_lock),
         "created_at": wire.rfc3339(draft.created_at),
         "updated_at": wire.rfc3339(draft.updated_at),
     }
+
+
+def _price_lock(lock: PriceLock | None) -> dict[str, str] | None:
+    return {"price_version": lock.version, "until": wire.rfc3339(lock.until)} if lock else None
 
 
 def _source(source: Source | None) -> dict[str, str | None] | None:

@@ -11,11 +11,12 @@ from typing import Any
 from kit.database import Tx
 from psycopg.rows import dict_row, tuple_row
 
-from intake.domain.drafts import Draft, Origin, Source, encoded
+from intake.domain.drafts import Draft, Origin, PriceLock, Source, encoded
 
 COLUMNS = """
     draft_id::text, drafts.type, drafts.owner_organisation_id, writer_organisation_id, written_by, label, is_template,
     body::text, copied_from, copied_reference, drafts.revision, created_at, drafts.updated_at, fingerprint,
+    price_version, price_locked_until,
     coalesce(document_id::text, '') as document_id, coalesce(reference, '') as reference
 """
 THEIRS = "%(organisation_id)s in (drafts.owner_organisation_id, writer_organisation_id)"
@@ -44,18 +45,24 @@ async def add(tx: Tx, draft: Draft, idempotency_key: str, fingerprint: bytes) ->
         """
         insert into drafts (
             draft_id, type, owner_organisation_id, writer_organisation_id, written_by, label, is_template, body,
-            copied_from, copied_reference, created_at, updated_at, idempotency_key, fingerprint
+            copied_from, copied_reference, created_at, updated_at, idempotency_key, fingerprint, price_version,
+            price_locked_until
         )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict do nothing
         """,
         [
             *(draft.id, draft.type, draft.owner_organisation_id, draft.writer_organisation_id, draft.written_by),
             *(draft.label, draft.is_template, encoded(draft.body).decode(), source.id, source.reference),
             *(draft.created_at, draft.updated_at, idempotency_key or None, fingerprint),
+            *_price_lock(draft.price_lock),
         ],
     )
     return cursor.rowcount > 0
+
+
+def _price_lock(held: PriceLock | None) -> tuple[str, datetime | None]:
+    return (held.version, held.until) if held else ("", None)
 
 
 async def by_key(tx: Tx, organisation_id: str, idempotency_key: str) -> tuple[Draft, bytes] | None:
@@ -185,6 +192,7 @@ def _draft(row: dict[str, Any]) -> Draft:
         revision=row["revision"],
         document_id=row["document_id"],
         document_reference=row["reference"],
+        price_lock=PriceLock(row["price_version"], row["price_locked_until"]) if row["price_locked_until"] else None,
     )
 
 

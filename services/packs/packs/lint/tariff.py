@@ -14,6 +14,7 @@ from ..source import Place
 from .subject import Subject
 
 FILE = "tariff.yaml"
+LOCK_DAYS_MAX = 366
 
 
 def versions_follow_each_other(subject: Subject) -> Iterator[Finding]:
@@ -69,6 +70,9 @@ def amounts_make_sense(subject: Subject) -> Iterator[Finding]:
     for index, version in enumerate(subject.pack.tariff):
         if not 0 <= version.vat_rate < 1:
             yield subject.at(FILE, ("versions", index, "vat_rate"), "a rate is a share such as 0.20")
+        if not 0 <= version.price_lock_days <= LOCK_DAYS_MAX:
+            message = f"prices hold from 0 to {LOCK_DAYS_MAX} days"
+            yield subject.at(FILE, ("versions", index, "price_lock_days"), message)
 
 
 def _between(earlier: TariffVersion, later: TariffVersion) -> str | None:

@@ -184,17 +184,21 @@ class QuoteChargesRequest(_message.Message):
 
     DOCUMENT_TYPE_FIELD_NUMBER: _builtins.int
     OWNER_ORGANISATION_ID_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
     document_type: _builtins.str
     owner_organisation_id: _builtins.str
+    price_version: _builtins.str
+    """A version whose prices were promised; empty for the one in force."""
     def __init__(
         self,
         *,
         document_type: _builtins.str = ...,
         owner_organisation_id: _builtins.str = ...,
+        price_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "owner_organisation_id", b"owner_organisation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_type", b"document_type", "owner_organisation_id", b"owner_organisation_id", "price_version", b"price_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,6 +36,7 @@ class DocumentSubmitted(_message.Message):
     MANDATE_ID_FIELD_NUMBER: _builtins.int
     SUBMITTED_AT_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
+    PRICE_VERSION_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     reference: _builtins.str
     type: _builtins.str
@@ -50,6 +51,8 @@ class DocumentSubmitted(_message.Message):
     mandate_id: _builtins.str
     facts_json: _builtins.bytes
     """What the decision tables are asked about, derived once from the body; JSON object."""
+    price_version: _builtins.str
+    """The prices that the draft it was made of still holds; empty for those of the day."""
     @_builtins.property
     def submitted_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -67,10 +70,11 @@ class DocumentSubmitted(_message.Message):
         mandate_id: _builtins.str = ...,
         submitted_at: _timestamp_pb2.Timestamp | None = ...,
         facts_json: _builtins.bytes = ...,
+        price_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["submitted_at", b"submitted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "facts_json", b"facts_json", "mandate_id", b"mandate_id", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "state", b"state", "submitted_at", b"submitted_at", "submitted_by", b"submitted_by", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "facts_json", b"facts_json", "mandate_id", b"mandate_id", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "price_version", b"price_version", "reference", b"reference", "state", b"state", "submitted_at", b"submitted_at", "submitted_by", b"submitted_by", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
