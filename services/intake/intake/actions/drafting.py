@@ -19,7 +19,7 @@ from packs import Pack
 from intake.actions import reading, referring
 from intake.actions.directory import Directory
 from intake.actions.referring import Referrer
-from intake.domain import drafts, envelope, representation
+from intake.domain import draft_views, drafts, envelope
 from intake.domain.drafts import Content, Draft, PriceLock, Source
 from intake.domain.parties import Filing
 from intake.domain.rulebook import Candidate, Rulebooks
@@ -139,11 +139,11 @@ class DraftDesk:
         async with self._db.connection() as connection:
             found = await store.newest_first(connection, caller.organisation_id, asked, before, most + 1)
         following = pages.encode(filters, [found[most - 1].id]) if len(found) > most else ""
-        return [representation.draft_summary_json(one) for one in found[:most]], following
+        return [draft_views.draft_summary_json(one) for one in found[:most]], following
 
     async def _shown(self, caller: Principal, draft: Draft) -> Shown:
         errors = await self._errors(caller, draft)
-        return Shown(draft.id, representation.draft_json(draft, errors), draft.etag)
+        return Shown(draft.id, draft_views.draft_json(draft, errors), draft.etag)
 
     async def _errors(self, caller: Principal, draft: Draft) -> Sequence[Violation]:
         """What submitting it now would be refused for."""
