@@ -89,7 +89,7 @@ class Run:
     stage: Stage
     book: Book
     report: Report
-    _to_be_told: list[tuple[Player, Life, effects.Charges]] = field(default_factory=list)
+    _to_be_told: list[tuple[Player, Life, effects.Charges, effects.Credits]] = field(default_factory=list)
 
     async def all(self, documents: Iterator[Generated], watch: Watch) -> None:
         """AT_ONCE of them live at the same time."""
