@@ -76,7 +76,9 @@ def receipt_json(receipt: bytes, body: bytes) -> bytes:
     return b"".join((receipt[:-1], b',"body":', body, b"}"))
 
 
-def timeline_json(document: Document, holder: Holder | None, items: Sequence[Item]) -> bytes:
+def timeline_json(
+    document: Document, holder: Holder | None, waiting: Iterable[Waiting], items: Sequence[Item]
+) -> bytes:
     return msgspec.json.encode(
         {
             "document_id": document.id,
