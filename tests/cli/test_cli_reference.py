@@ -122,7 +122,7 @@ def test_what_its_owner_ends_in_time_is_given_back_by_the_packs_policies(book: B
     used = lived(book, "import_title.ei", script())
     assert effects.credits(book, used, effects.charges(book, used)) == []
     told = effects.notices(book, domiciled, effects.charges(book, domiciled), {}, credited)
-    assert (told["owner", "N30"], told["broker", "N30"]) == (1, 0)
+    assert (told["owner", "N39"], told["broker", "N39"]) == (1, 0)
 
 
 def test_an_agency_asks_and_the_document_comes_back(book: Book) -> None:
