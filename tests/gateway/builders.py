@@ -142,3 +142,21 @@ def a_credit() -> billing_pb2.Credit:
         occurred_at=STAMP,
         recorded_at=STAMP,
     )
+
+
+def a_rule_table(table_id: str) -> dict[str, Any]:
+    report = {"from": AT, "to": AT, "limit": 10, "cases": 3, "changed": 1, "changed_kept": 1}
+    return {
+        "id": table_id,
+        "pack_version": "1",
+        "based_on": None,
+        "state": "PROPOSED",
+        **dict.fromkeys(("effective_from", "in_force_from", "published_by", "published_at", "withdrawn_by")),
+        "note": "",
+        "proposed_by": "u-1",
+        "proposed_at": AT,
+        "changes": {"added": ["R9"], "changed": [], "removed": []},
+        "warnings": [{"pointer": "/rules/1", "message": "is never heard"}],
+        "replay": {**report, "rules": {"R9": [1, 0]}, "tasks": {"X": 1}, "channels": {"green>red": 1}, "refused": {}},
+        "rules": [{"id": "R9", "labels": {"en": "Rule"}}],
+    }

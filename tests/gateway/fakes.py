@@ -33,6 +33,7 @@ from tests.gateway.builders import (
     a_draft_summary,
     a_node,
     a_payment,
+    a_rule_table,
     a_task,
     a_told_event,
     a_visit,
@@ -301,6 +302,10 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
         shown = encoded(a_draft("d-2", template=request.copying.template, copied_from=source))
         return intake_pb2.CopyDraftResponse(draft_json=shown, draft_id="d-2", etag='"1"')
 
+    async def AskProcedure(self, request: Any, context: Any) -> Any:
+        asked = intake_pb2.AskedDocument(type="paper.a", labels={"en": "Paper"}, facts_json=b'{"origin":"FR"}')
+        return intake_pb2.AskProcedureResponse(documents=[asked], pack_version="1")
+
     async def ListDocumentTypes(self, request: Any, context: Any) -> Any:
         return intake_pb2.ListDocumentTypesResponse(document_type_jsons=[encoded(DOCUMENT_TYPE)])
 
@@ -484,6 +489,34 @@ class FakeRouting(routing_pb2_grpc.RoutingServiceServicer):
         )
         return routing_pb2.GetRoutingResponse(
             document_id=request.document_id, channel="green", rules=[rule], judged_at=STAMP, weighed=weighed
+        )
+
+    async def ProposeRules(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ProposeRulesResponse(table_json=encoded(a_rule_table("rt-1")))
+
+    async def RollBackRules(self, request: Any, context: Any) -> Any:
+        return routing_pb2.RollBackRulesResponse(table_json=encoded(a_rule_table("rt-2")))
+
+    async def ReplayRules(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ReplayRulesResponse(table_json=encoded(a_rule_table(request.id)))
+
+    async def PublishRules(self, request: Any, context: Any) -> Any:
+        return routing_pb2.PublishRulesResponse(table_json=encoded(a_rule_table(request.id)))
+
+    async def WithdrawRules(self, request: Any, context: Any) -> Any:
+        return routing_pb2.WithdrawRulesResponse(table_json=encoded(a_rule_table(request.id)))
+
+    async def GetRuleTable(self, request: Any, context: Any) -> Any:
+        return routing_pb2.GetRuleTableResponse(table_json=encoded(a_rule_table(request.id)))
+
+    async def ListRuleTables(self, request: Any, context: Any) -> Any:
+        return routing_pb2.ListRuleTablesResponse(table_jsons=[encoded(a_rule_table("rt-1"))])
+
+    async def ListReplayedDocuments(self, request: Any, context: Any) -> Any:
+        outlook = {"rules": ["R1"], "channel": "green", "tasks": ["X"]}
+        told = {"document_id": "d", "reference": "PX-1", "document_type": "paper.a"}
+        return routing_pb2.ListReplayedDocumentsResponse(
+            document_jsons=[encoded({**told, "before": outlook, "after": outlook})]
         )
 
     async def ListTasks(self, request: Any, context: Any) -> Any:

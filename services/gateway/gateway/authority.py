@@ -42,6 +42,7 @@ DOCUMENT = (
     "operator; NOT_FOUND for others"
 )
 DRAFT = "drafts that the caller's organisation owns or has written; NOT_FOUND for others"
+RULES = "the rules are the operator's to change"
 TASK = "tasks of the caller's own agency; NOT_FOUND for others"
 VISIT = "the owner, the submitter under mandate, agencies with a part in the case; NOT_FOUND for others"
 PREFERENCES = "the caller's own; a client's are those of who answers for it"
@@ -59,6 +60,7 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_document_type": Authority(ANYONE, "the same for everybody; the price is the caller's own when signed in"),
     "get_data_dictionary": Authority(ANYONE, PUBLIC),
     "list_reference_codes": Authority(ANYONE, PUBLIC),
+    "simulate_procedure": Authority(ANYONE, PUBLIC),
     "submit_document": Authority(APPLYING, "for the caller's organisation, or for one that gave it a mandate"),
     "simulate_document": Authority(APPLYING, "for the caller's organisation, or for one that gave it a mandate"),
     "submit_documents": Authority(FILERS, "for the caller's organisation, or for one that gave it a mandate"),
@@ -90,6 +92,15 @@ AUTHORITY: Mapping[str, Authority] = {
         SIGNED_IN, "the organisation that owns the document, the operator; NOT_FOUND for others"
     ),
     "get_routing": Authority(SIGNED_IN, DOCUMENT + "; the score and what made it are the officers' alone"),
+    **dict.fromkeys(
+        ("propose_rules", "replay_rules", "withdraw_rules", "roll_back_rules"),
+        Authority(frozenset({"rules_officer"}), RULES),
+    ),
+    "publish_rules": Authority(frozenset({"rules_officer"}), RULES + "; another person than the proposer"),
+    **dict.fromkeys(
+        ("get_rule_table", "list_rule_tables", "list_replayed_documents"),
+        Authority(frozenset({"rules_officer", "operator_admin"}), RULES),
+    ),
     "store_attachment": Authority(APPLYING | OFFICERS, "a file of the caller's organisation"),
     "get_attachment": Authority(
         SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"

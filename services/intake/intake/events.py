@@ -17,16 +17,18 @@ from portolan.billing.v1 import events_pb2 as billing
 from portolan.routing.v1 import events_pb2 as routing
 from portolan.type.v1 import type_pb2
 
+from intake.actions.catalogue import publish
 from intake.actions.hearing import Happening, hear, tell_referred
 from intake.actions.informing import Asked, Lapsed, asked, lapsed
 from intake.domain.documents import SYSTEM, Item
 from intake.domain.information import Request, asked_detail
-from intake.domain.rulebook import Rulebooks
+from intake.domain.rulebook import PublishedTable, Rulebooks
 from intake.domain.values import Quantity, positive_decimal
+from intake.store.rule_tables import rules_of
 from intake.store.timelines import Task
 
 GROUP = "intake"
-TOPICS = ("portolan.routing.case.v1", "portolan.billing.charge.v1")
+TOPICS = ("portolan.routing.case.v1", "portolan.billing.charge.v1", "portolan.routing.rules.v1")
 
 
 def case_opened(event: routing.CaseOpened) -> Happening:
@@ -222,6 +224,11 @@ def _quantity(message: type_pb2.Quantity) -> Quantity:
     return Quantity(positive_decimal(message.value) or Decimal(0), message.unit)
 
 
+def published_table(event: routing.RulesPublished) -> PublishedTable:
+    rules = rules_of(event.rules_json)
+    return PublishedTable(event.table_id, event.pack_version, event.sequence, wire.moment(event.in_force_from), rules)
+
+
 HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.CaseOpened: case_opened,
     routing.TaskOpened: task_opened,
@@ -247,6 +254,9 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def lapse(tx: Tx, _: Event, said: routing.InformationLapsed) -> None:
         await lapsed(tx, rulebooks, information_lapsed(said))
 
+    async def published(tx: Tx, _: Event, said: routing.RulesPublished) -> None:
+        await publish(tx, rulebooks, published_table(said), said.rules_json, wire.moment(said.published_at))
+
     async def found(tx: Tx, _: Event, said: routing.ControlResult) -> None:
         happening = control_result(said)
         await hear(tx, rulebooks, happening)
@@ -257,6 +267,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
         routing.InformationRequested: requested,
         routing.InformationLapsed: lapse,
         routing.ControlResult: found,
+        routing.RulesPublished: published,
     }
     return {**told, **more}
 

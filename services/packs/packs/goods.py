@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 CODES_REMEMBERED_MAX = 20_000
+RANGE_MAX = 1_000
 
 
 class GoodsIndex:
@@ -45,6 +46,8 @@ def prefixes(pattern: str) -> list[str]:
         last = first
     if not (first.isdigit() and last.isdigit() and len(first) == len(last) and first <= last):
         raise ValueError(f"{pattern!r} is neither a commodity prefix nor a range")
+    if int(last) - int(first) >= RANGE_MAX:
+        raise ValueError(f"{pattern!r} is neither a commodity prefix nor a range of fewer than {RANGE_MAX}")
     return [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
 
 

@@ -25,6 +25,7 @@ from .procedures import Decided as Decided
 from .procedures import DocumentType as DocumentType
 from .procedures import Information as Information
 from .procedures import Outcome as Outcome
+from .procedures import Question as Question
 from .procedures import State as State
 from .procedures import Step as Step
 from .procedures import Transition as Transition

@@ -139,6 +139,16 @@ class BankChange(Amendment, frozen=True, kw_only=True):
     resumes: dict[str, str] = {}
 
 
+class Question(Value, frozen=True, kw_only=True):
+    """Where in a body the answers to a public question go: pointers, `*` for each line; the rest is the example's."""
+
+    hs_code: tuple[str, ...]
+    country: tuple[str, ...]
+    regime: tuple[str, ...] = ()
+    value: tuple[str, ...] = ()
+    characteristics: tuple[str, ...] = ()
+
+
 class DocumentType(Value, frozen=True, kw_only=True):
     key: str
     prefix: str
@@ -167,6 +177,8 @@ class DocumentType(Value, frozen=True, kw_only=True):
     bank_change: BankChange | None = None
     # Groups of steps: who acts in one of a group acts in no other of it.
     incompatible: tuple[tuple[str, ...], ...] | None = None
+    # Absent where nobody can ask in public what the goods need of this type.
+    question: Question | None = None
     schema: dict[str, Any] = {}
 
     @cached_property

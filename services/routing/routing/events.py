@@ -11,6 +11,7 @@ from kit.consumer import Handler
 from kit.database import Tx
 from kit.errors import Malformed
 from kit.events import Event
+from packs.tables import born_under
 from portolan.intake.v1 import events_pb2
 
 from routing import actions
@@ -64,7 +65,7 @@ def submission(said: events_pb2.DocumentSubmitted | events_pb2.DocumentCompleted
         document_id=said.document_id,
         reference=said.reference,
         document_type=said.type,
-        pack_version=said.pack_version,
+        pack_version=born_under(said.pack_version, said.rule_table),
         owner_organisation_id=said.owner_organisation_id,
         submitter_organisation_id=said.submitter_organisation_id,
         facts=facts,

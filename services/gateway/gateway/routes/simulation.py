@@ -27,7 +27,10 @@ async def simulate_document(call: Call, raw: bytes) -> Response:
 
 async def _plan(call: Call, judged: intake_pb2.SimulateDocumentResponse) -> routing_pb2.PlanRoutesResponse:
     request = routing_pb2.PlanRoutesRequest(
-        document_type=judged.type, facts_json=judged.facts_json, pack_version=judged.pack_version
+        document_type=judged.type,
+        facts_json=judged.facts_json,
+        pack_version=judged.pack_version,
+        rule_table=judged.rule_table,
     )
     return await call.ask(call.up.routing.PlanRoutes, request)
 

@@ -19,6 +19,7 @@ Role = Literal[
     "finance_officer",
     "operator_admin",
     "applicant",
+    "rules_officer",
 ]
 Power = Literal["file", "amend", "withdraw", "pay"]
 Roles = Annotated[list[Role], msgspec.Meta(min_length=1, max_length=10)]

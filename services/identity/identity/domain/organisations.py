@@ -43,7 +43,7 @@ ROLES: Mapping[Kind, frozenset[str]] = {
     Kind.CUSTOMS: frozenset({"customs_officer", "org_admin"}),
     Kind.FINANCE: frozenset({"finance_officer", "org_admin"}),
     # No org_admin: one could make operator administrators of one's own choosing.
-    Kind.OPERATOR: frozenset({"operator_admin"}),
+    Kind.OPERATOR: frozenset({"operator_admin", "rules_officer"}),
 }
 
 

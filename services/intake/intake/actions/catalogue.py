@@ -3,19 +3,22 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime
 
 import packs
 from kit import clock, pack_versions, pages, telemetry
-from kit.database import Database
+from kit.database import Database, Tx
 from kit.errors import Malformed, Unavailable
 from packs import codelists
 
 from intake.domain import representation
-from intake.domain.rulebook import Rulebooks
+from intake.domain.rulebook import PublishedTable, Rulebooks
 from intake.domain.values import is_plain_text
+from intake.store import rule_tables
 
 QUERY_CHARS_MAX = 80
-REFRESH_S = 10.0
+# Shorter than routing lets pass between a publication and its coming into force.
+REFRESH_S = 5.0
 
 
 def document_types(rulebooks: Rulebooks) -> Sequence[bytes]:
@@ -60,11 +63,21 @@ async def loaded(db: Database) -> Rulebooks:
 
 
 async def refresh(db: Database, rulebooks: Rulebooks) -> None:
-    """Takes up pack versions that were loaded since."""
+    """Takes up pack versions that were loaded, and rule tables that were published, since."""
     async with db.connection() as connection:
         contents = await pack_versions.contents_but(connection, rulebooks.versions)
+        published = await rule_tables.all_but(connection, rulebooks.tables)
     if contents:
         rulebooks.add(packs.loads(content) for content in contents)
+    rulebooks.publish(published)
+
+
+async def publish(
+    tx: Tx, rulebooks: Rulebooks, table: PublishedTable, rules_json: bytes, published_at: datetime
+) -> None:
+    """The consumer brings the transaction, and knows the table before any document comes that was born under it."""
+    await rule_tables.keep(tx, table, rules_json, published_at)
+    rulebooks.publish([table])
 
 
 async def watch(db: Database, rulebooks: Rulebooks, stop: asyncio.Event) -> None:

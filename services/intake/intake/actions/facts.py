@@ -94,6 +94,7 @@ def document_completed(document: Document, completed_by: str, at: datetime, fact
         document_id=document.id,
         reference=document.reference,
         type=document.type,
+        rule_table=document.rule_table,
         pack_version=document.pack_version,
         version=document.version,
         state=document.state,

@@ -252,7 +252,7 @@ def _document(draft: Draft, number: int) -> Document:
         id=draft.candidate.document_id,
         reference=reference(kind.prefix, draft.book.year(at), number, draft.book.pack.reference.digits),
         type=kind.key,
-        pack_version=draft.book.pack.version,
+        born_under=draft.book.born_under,
         state=kind.initial_state,
         revision=1,
         version=FIRST_VERSION,
@@ -279,6 +279,7 @@ def _submitted(document: Document, draft: Draft) -> events_pb2.DocumentSubmitted
         submitted_at=wire.timestamp(document.submitted_at),
         facts_json=draft.judgement.facts_json,
         price_version=draft.origin.price_version if draft.origin else "",
+        rule_table=document.rule_table,
     )
 
 

@@ -72,6 +72,7 @@ class Simulation:
     owner_organisation_id: str
     facts_json: bytes
     pack_version: str
+    rule_table: str
     readiness: Sequence[ShownRequirement] = ()
 
 
@@ -113,7 +114,7 @@ class SubmissionDesk:
         try:
             asked = self._read(request, caller.language)
         except Invalid as misshapen:
-            return Simulation(misshapen.violations, "", "", b"", book.pack.version)
+            return Simulation(misshapen.violations, "", "", b"", book.pack.version, book.table)
         owner = asked.on_behalf_of or caller.organisation_id
         stages.require_filer(book.kind(asked.type), caller.roles)
         filing = await self._directory.filing(owner, caller.organisation_id, caller.subject, asked.type)
@@ -122,7 +123,7 @@ class SubmissionDesk:
         resolved = await self._register.resolved(Referrer(caller, owner, "", caller.language), judgement)
         violations = [*judgement.violations, *resolved.violations]
         shown = await self._readiness(book, asked, owner, caller.language)
-        return Simulation(violations, asked.type, owner, judgement.facts_json, book.pack.version, shown)
+        return Simulation(violations, asked.type, owner, judgement.facts_json, book.pack.version, book.table, shown)
 
     async def _readiness(self, book: Rulebook, asked: Envelope, owner: str, language: str) -> list[ShownRequirement]:
         kind, label = book.kind(asked.type), book.pack.label

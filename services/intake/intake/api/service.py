@@ -16,6 +16,7 @@ from portolan.type.v1 import type_pb2
 
 from intake.actions import (
     accessing,
+    asking,
     cancelling,
     carrying,
     catalogue,
@@ -60,6 +61,7 @@ AUTHORITY = {
     # A stream outlives any token: every submission carries its own, verified with it.
     "SubmitDocuments": ANYONE,
     "SimulateDocument": DECLARANTS,
+    "AskProcedure": SIGNED_IN,
     "GetDocument": SIGNED_IN,
     "ListDocuments": SIGNED_IN,
     "WithdrawDocument": DECLARANTS,
@@ -155,6 +157,16 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
                 )
                 for one in judged.readiness
             ],
+            rule_table=judged.rule_table,
+        )
+
+    async def AskProcedure(self, request: pb.AskProcedureRequest, context: Any) -> pb.AskProcedureResponse:
+        answer = asking.ask(self._rulebooks, request.question_json, caller().language)
+        documents = [
+            pb.AskedDocument(type=one.type, labels=one.labels, facts_json=one.facts_json) for one in answer.documents
+        ]
+        return pb.AskProcedureResponse(
+            documents=documents, pack_version=answer.pack_version, rule_table=answer.rule_table
         )
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.GetDocumentResponse:

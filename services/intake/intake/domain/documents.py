@@ -10,6 +10,7 @@ from typing import Any
 
 from kit.errors import PreconditionFailed, PreconditionRequired, Refused
 from packs.model import DocumentType, Transition
+from packs.tables import parts
 
 from intake.domain import titles
 from intake.domain.titles import TitleLine
@@ -25,12 +26,15 @@ RELEASE_IMPUTATION = "release_imputation"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`revision` counts changes of state or content (the ETag); `version` counts bodies; `items` the timeline's."""
+    """`born_under`: pack version and rule table, for ever.
+
+    `revision` counts changes of state or content (the ETag); `version` counts bodies; `items` the timeline's.
+    """
 
     id: str
     reference: str
     type: str
-    pack_version: str
+    born_under: str
     state: str
     revision: int
     version: int
@@ -41,6 +45,15 @@ class Document:
     updated_at: datetime
     valid_until: datetime | None = None
     items: int = 0
+
+    @property
+    def pack_version(self) -> str:
+        return parts(self.born_under)[0]
+
+    @property
+    def rule_table(self) -> str:
+        """The published table it was admitted by; empty for the pack's own."""
+        return parts(self.born_under)[1]
 
     @property
     def etag(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,9 +14,9 @@ import msgspec
 from babel.numbers import get_currency_precision
 from kit import wire
 from kit.errors import Invalid, NotFound, Unavailable, Violation
-from packs import Pack
+from packs import Pack, tables
 from packs.decisions import DecisionTable
-from packs.model import CodeList, DocumentType
+from packs.model import CodeList, DocumentType, Rule
 
 from intake.domain.documents import Document
 from intake.domain.formulas import Formulas
@@ -64,11 +65,38 @@ class Candidate:
     language: str
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedTable:
+    """Rules that were published for a pack version, in force from a moment on."""
+
+    id: str
+    pack_version: str
+    sequence: int
+    in_force_from: datetime
+    rules: tuple[Rule, ...]
+
+
 class Rulebook:
+    """`table` is the published one it judges by; empty for the pack's own."""
+
+    table = ""
+
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
         self.timezone = ZoneInfo(pack.reference.year_timezone or pack.timezone)
         self.types = {key: TypeRules(pack, kind) for key, kind in pack.document_types.items()}
+
+    @property
+    def born_under(self) -> str:
+        return tables.born_under(self.pack.version, self.table)
+
+    def under(self, published: PublishedTable) -> Rulebook:
+        """The same pack by other rules; shapes and formulas are shared."""
+        other = copy.copy(self)
+        other.table = published.id
+        decided = DecisionTable.of(tables.under(self.pack, published.id, published.rules))
+        other.types = {key: rules.by(decided) for key, rules in self.types.items()}
+        return other
 
     def rules(self, document_type: str, language: str) -> TypeRules:
         """Raises Invalid for a type this pack does not have."""
@@ -118,6 +146,11 @@ class TypeRules:
         self._carries = pack.dictionary.carried_into(kind.key)
         self._zone = ZoneInfo(pack.timezone)
         self._day = DayRates(pack)
+
+    def by(self, table: DecisionTable) -> TypeRules:
+        other = copy.copy(self)
+        other._table = table
+        return other
 
     def judge(self, candidate: Candidate, root: str = BODY) -> Judgement:
         """`root`: where in the request the body stands."""
@@ -211,30 +244,55 @@ class Rulebooks:
     def __init__(self, packs: Iterable[Pack] = ()) -> None:
         self._books: dict[str, Rulebook] = {}
         self._newest_first: Sequence[Rulebook] = ()
+        self._tables: dict[str, PublishedTable] = {}
         self.add(packs)
 
     @property
     def versions(self) -> frozenset[str]:
         return frozenset(self._books)
 
+    @property
+    def tables(self) -> frozenset[str]:
+        return frozenset(self._tables)
+
     def add(self, packs: Iterable[Pack]) -> None:
         self._books |= {pack.version: Rulebook(pack) for pack in packs}
-        self._newest_first = sorted(
-            self._books.values(), key=lambda book: (book.pack.effective_from, book.pack.version), reverse=True
-        )
+        own = (book for book in self._books.values() if not book.table)
+        self._newest_first = sorted(own, key=lambda book: (book.pack.effective_from, book.pack.version), reverse=True)
+
+    def publish(self, published: Iterable[PublishedTable]) -> None:
+        """Those of packs that are not loaded here are left for another time."""
+        for table in published:
+            book = self._books.get(table.pack_version)
+            if book is not None:
+                other = book.under(table)
+                self._books[other.born_under] = other
+                self._tables[table.id] = table
 
     def in_force(self, moment: datetime) -> Rulebook:
         """Raises Unavailable while no pack is loaded for this day: nothing is refused for want of rules."""
         for book in self._newest_first:
             if book.pack.effective_from <= moment.astimezone(book.timezone).date():
-                return book
+                return self._under_its_table(book, moment)
         raise Unavailable("PACK_NOT_LOADED", "no country pack is in force here yet")
+
+    def _under_its_table(self, book: Rulebook, moment: datetime) -> Rulebook:
+        """By the table published last of those in force; a new pack begins with its own."""
+        begun = [
+            table
+            for table in self._tables.values()
+            if table.pack_version == book.pack.version and table.in_force_from <= moment
+        ]
+        if not begun:
+            return book
+        newest = max(begun, key=lambda table: table.sequence)
+        return self._books[tables.born_under(newest.pack_version, newest.id)]
 
     def of(self, document: Document) -> Rulebook:
         """The one a document was born under. Raises Unavailable while another process knows it and this one not."""
-        book = self._books.get(document.pack_version)
+        book = self._books.get(document.born_under)
         if book is None:
-            raise Unavailable("OVERLOADED", f"pack {document.pack_version} is not loaded yet")
+            raise Unavailable("OVERLOADED", f"pack {document.born_under} is not loaded yet")
         return book
 
     def kind(self, document: Document) -> DocumentType:

@@ -135,7 +135,7 @@ def _columns(acceptances: Sequence[Acceptance]) -> list[list[Any]]:
         [one.answer_head.decode() for one in acceptances],
         [document.reference for document in documents],
         [document.type for document in documents],
-        [document.pack_version for document in documents],
+        [document.born_under for document in documents],
         [document.state for document in documents],
         [document.owner_organisation_id for document in documents],
         [one.submitted_by for one in acceptances],

@@ -38,7 +38,7 @@ def expressions_parse(subject: Subject) -> Iterator[Finding]:
 
 
 def facts_can_be_derived(subject: Subject) -> Iterator[Finding]:
-    for kind, body in _examples(subject):
+    for kind, body in examples_of(subject):
         for name, text in kind.facts.items():
             fault = _fault(text, {"body": body, **_given(subject)})
             if fault:
@@ -46,7 +46,7 @@ def facts_can_be_derived(subject: Subject) -> Iterator[Finding]:
 
 
 def examples_pass_their_checks(subject: Subject) -> Iterator[Finding]:
-    for kind, body in _examples(subject):
+    for kind, body in examples_of(subject):
         for index, check in enumerate(kind.checks):
             fault = _unmet(check.expression, {"body": body, **_given(subject)})
             if fault:
@@ -56,8 +56,8 @@ def examples_pass_their_checks(subject: Subject) -> Iterator[Finding]:
 
 def rules_can_be_decided(subject: Subject) -> Iterator[Finding]:
     """Every condition is tried on the facts of every example its rule may meet, goods apart."""
-    for kind, body in _examples(subject):
-        facts = _facts(subject, kind, body)
+    for kind, body in examples_of(subject):
+        facts = facts_of(subject, kind, body)
         underived = kind.facts.keys() - facts.keys()
         yield from _undecided_oddities(subject, kind, facts)
         for index, rule in enumerate(subject.pack.rules):
@@ -82,15 +82,15 @@ def examples_are_admitted(subject: Subject) -> Iterator[Finding]:
         table = DecisionTable.of(subject.pack)
     except (ExpressionError, ValueError):
         return  # said where the condition or the goods stand
-    for kind, body in _examples(subject):
-        for rule in _refusals(table, _facts(subject, kind, body)):
+    for kind, body in examples_of(subject):
+        for rule in _refusals(table, facts_of(subject, kind, body)):
             place = ("examples", subject.examples[kind.key].index(body))
             yield subject.at(subject.schema_file(kind), place, f"rule {rule.id} refuses the example")
 
 
 def step_agencies_exist(subject: Subject) -> Iterator[Finding]:
-    for kind, body in _examples(subject):
-        facts = _facts(subject, kind, body)
+    for kind, body in examples_of(subject):
+        facts = facts_of(subject, kind, body)
         for index, step in enumerate(kind.steps):
             agency = facts.get(step.agency.fact) if step.agency.fact else None
             if agency is not None and agency not in subject.pack.agencies:
@@ -141,7 +141,7 @@ def _conditions(rule: Rule, kind: DocumentType) -> Iterator[tuple[Place, str]]:
             yield place, text
 
 
-def _examples(subject: Subject) -> Iterator[tuple[DocumentType, Any]]:
+def examples_of(subject: Subject) -> Iterator[tuple[DocumentType, Any]]:
     for key, kind in subject.pack.document_types.items():
         for body in subject.examples[key]:
             yield kind, body
@@ -152,7 +152,7 @@ def _given(subject: Subject) -> dict[str, Any]:
     return {"rates": {rate.currency: float(rate.per_unit) for rate in subject.pack.rates}, "lists": {}}
 
 
-def _facts(subject: Subject, kind: DocumentType, body: Any) -> dict[str, Any]:
+def facts_of(subject: Subject, kind: DocumentType, body: Any) -> dict[str, Any]:
     facts = {"type": kind.key, "direction": kind.direction, **_OWN_FACTS}
     given = {"body": body, **_given(subject)}
     for name, text in kind.facts.items():

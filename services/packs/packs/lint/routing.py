@@ -10,10 +10,12 @@ from ..expressions import names_used, validate
 from ..goods import prefixes
 from ..history import HISTORY_FACTS
 from ..model import DocumentType, Rule
+from ..scoring import SCORE_MAX
 from .subject import Subject
 from .visits import conditions_of
 
 FILE = "routing.yaml"
+TERM_SECONDS_MAX = 366 * 24 * 3600
 INTAKE_FACTS = frozenset(
     {
         "type",
@@ -56,8 +58,15 @@ def shares_are_shares(subject: Subject) -> Iterator[Finding]:
 
 def tasks_have_a_term(subject: Subject) -> Iterator[Finding]:
     for index, rule in enumerate(subject.pack.rules):
-        if rule.sla_seconds is not None and rule.sla_seconds <= 0:
-            yield subject.at(FILE, ("rules", index, "sla_seconds"), "a term is a positive number of seconds")
+        if rule.sla_seconds is not None and not 0 < rule.sla_seconds <= TERM_SECONDS_MAX:
+            message = f"a term is a positive number of seconds, at most {TERM_SECONDS_MAX}"
+            yield subject.at(FILE, ("rules", index, "sla_seconds"), message)
+
+
+def points_are_points(subject: Subject) -> Iterator[Finding]:
+    for index, rule in enumerate(subject.pack.rules):
+        if abs(rule.risk) > SCORE_MAX:
+            yield subject.at(FILE, ("rules", index, "risk"), f"at most {SCORE_MAX} points either way")
 
 
 def rules_have_a_consequence(subject: Subject) -> Iterator[Finding]:
@@ -116,6 +125,7 @@ RULES = (
     conditions_name_derived_facts,
     shares_are_shares,
     tasks_have_a_term,
+    points_are_points,
     rules_have_a_consequence,
     random_rules_have_a_share,
     admission_needs_no_history,

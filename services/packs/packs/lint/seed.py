@@ -12,7 +12,7 @@ from .steps import ROLES
 from .subject import Subject
 
 FILE = "demo/seed.yaml"
-SEED_ROLES = ROLES | {"declarant", "org_admin", "service"}
+SEED_ROLES = ROLES | {"declarant", "org_admin", "rules_officer", "service"}
 
 
 def the_scheme_is_known(subject: Subject) -> Iterator[Finding]:

@@ -7,6 +7,11 @@ from .deciding import assign, claim, decide, release, standing_in
 from .hearing import amend, cancel, open_case, open_completed, resume, withdraw
 from .mandates import IdentityMandates, Mandate, Mandates, mandate_needed
 from .planning import Plan, plan, seed
+from .publishing import propose as propose_rules
+from .publishing import publish as publish_rules
+from .publishing import replay as replay_rules
+from .publishing import roll_back as roll_back_rules
+from .publishing import withdraw as withdraw_rules
 from .said import TOPIC, quantity
 from .silence import fall_silent
 from .visiting import (
@@ -44,17 +49,22 @@ __all__ = [
     "open_case",
     "open_completed",
     "plan",
+    "propose_rules",
     "propose_visit",
     "provide_information",
+    "publish_rules",
     "quantity",
     "record_visit",
     "release",
+    "replay_rules",
     "report_no_show",
     "request_information",
     "resume",
+    "roll_back_rules",
     "seed",
     "standing_in",
     "sweep",
     "watch",
     "withdraw",
+    "withdraw_rules",
 ]

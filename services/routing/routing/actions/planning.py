@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from kit import clock, telemetry
 from kit.database import Database
-from packs.model import Pack
+from packs.history import UNKNOWN, History
+from packs.model import Agency, Pack, Rule
 
 from routing import store
-from routing.domain import Route
+from routing.domain import Route, Rulebook
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class Plan:
     routes: tuple[Route, ...]
     due_at: datetime
     channel: str
+    refusing: tuple[Rule, ...]
+    is_asked_for: bool
+    agencies: Mapping[str, Agency]
 
 
 async def plan(
@@ -28,12 +33,33 @@ async def plan(
     now, rulebook = clock.now(), await rulebooks.of(pack_version)
     direction = rulebook.type(document_type).direction
     facts = {"direction": direction, **facts, "type": document_type}
-    owner = str(facts.get("owner_organisation_id") or "")
-    async with database.connection() as connection:
-        history = await store.history(connection, owner, facts, rulebook.pack.risk, now)
+    history = await _history(database, facts, rulebook, now)
     judged = rulebook.table.plan(facts, history)
     procedure = rulebook.procedure(document_type, facts, judged.rules, judged.lane.channel)
-    return Plan(procedure.routes(), procedure.due_at(now), judged.lane.channel)
+    return Plan(
+        routes=procedure.routes(),
+        due_at=procedure.due_at(now),
+        channel=judged.lane.channel,
+        refusing=judged.admission,
+        is_asked_for=any(_asks_for(rule, document_type) for rule in judged.rules),
+        agencies=rulebook.pack.agencies,
+    )
+
+
+async def _history(database: Database, facts: dict[str, Any], rulebook: Rulebook, now: datetime) -> History:
+    """Of a question that nobody signed nothing is known, nor held against it."""
+    owner = str(facts.get("owner_organisation_id") or "")
+    if not owner:
+        return UNKNOWN
+    async with database.connection() as connection:
+        return await store.history(connection, owner, facts, rulebook.pack.risk, now)
+
+
+def _asks_for(rule: Rule, document_type: str) -> bool:
+    """By name, or as the document that the rule itself is about."""
+    if rule.requires_type is not None:
+        return rule.requires_type == document_type
+    return document_type in (rule.types or ()) and rule.document is not None and not rule.not_required
 
 
 async def seed(database: Database, pack: Pack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from kit.wire import timestamp
+from packs.tables import parts
 from portolan.routing.v1 import routing_pb2 as pb
 
 from routing.domain import Case, Judged, Rulebook
@@ -13,7 +14,7 @@ def explanation(case: Case, rulebook: Rulebook, *, is_whole: bool) -> pb.GetRout
     judged = case.judged()
     return pb.GetRoutingResponse(
         document_id=case.document.document_id,
-        pack_version=case.document.pack_version,
+        pack_version=parts(case.document.pack_version)[0],
         table_version=judged.table_version,
         rules=[_rule(rulebook, rule_id) for rule_id in judged.rules],
         channel=judged.channel,

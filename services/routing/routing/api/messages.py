@@ -73,10 +73,18 @@ def plan(planned: actions.Plan) -> pb.PlanRoutesResponse:
             mode=route.mode,
             sla_seconds=route.sla_seconds,
             rule=route.rule,
+            agency_labels=planned.agencies[route.agency].labels if route.agency in planned.agencies else {},
+            rule_labels=route.labels,
         )
         for route in planned.routes
     ]
-    return pb.PlanRoutesResponse(routes=routes, due_at=timestamp(planned.due_at), channel_hint=planned.channel)
+    return pb.PlanRoutesResponse(
+        routes=routes,
+        due_at=timestamp(planned.due_at),
+        channel_hint=planned.channel,
+        refusing=[pb.MatchedRule(id=rule.id, labels=rule.labels, mode=rule.mode) for rule in planned.refusing],
+        is_asked_for=planned.is_asked_for,
+    )
 
 
 def wanted(request: pb.ListTasksRequest, officer: Officer) -> store.Wanted:

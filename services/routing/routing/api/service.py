@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from kit import pages
 from kit.auth import caller
 from kit.database import Database
 from kit.grpc import SIGNED_IN
+from packs.tables import born_under
 from portolan.routing.v1 import routing_pb2 as pb
 from portolan.routing.v1 import routing_pb2_grpc
 
@@ -15,12 +17,15 @@ from routing import actions, store
 from routing.domain import OFFICERS, SUPERVISOR, Case, Officer
 from routing.domain.officers import FILER
 
-from . import absences, explaining, messages, visits
+from . import absences, explaining, messages, publishing, visits
 
+RULES = frozenset({"rules_officer"})
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["RoutingService"]
 AUTHORITY = {
     "PlanRoutes": SIGNED_IN,
     "GetRouting": SIGNED_IN,
+    **dict.fromkeys(("ProposeRules", "RollBackRules", "ReplayRules", "PublishRules", "WithdrawRules"), RULES),
+    **dict.fromkeys(("GetRuleTable", "ListRuleTables", "ListReplayedDocuments"), RULES | {messages.OVERSEER}),
     "ListTasks": OFFICERS | {messages.OVERSEER, SUPERVISOR},
     "GetTask": OFFICERS | {messages.OVERSEER, SUPERVISOR},
     "ClaimTask": OFFICERS,
@@ -49,7 +54,8 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
 
     async def PlanRoutes(self, request: pb.PlanRoutesRequest, context: Any) -> pb.PlanRoutesResponse:
         document_type, facts = messages.key(request.document_type), messages.facts(request.facts_json)
-        planned = await actions.plan(self._database, self._rulebooks, request.pack_version, document_type, facts)
+        born = born_under(request.pack_version, request.rule_table)
+        planned = await actions.plan(self._database, self._rulebooks, born, document_type, facts)
         return messages.plan(planned)
 
     async def GetRouting(self, request: pb.GetRoutingRequest, context: Any) -> pb.GetRoutingResponse:
@@ -59,6 +65,55 @@ class RoutingService(routing_pb2_grpc.RoutingServiceServicer):
         is_whole = officer.sees_why(found.case, found.agencies)
         rulebook = await self._rulebooks.of(found.case.document.pack_version)
         return explaining.explanation(found.case, rulebook, is_whole=is_whole)
+
+    async def ProposeRules(self, request: pb.ProposeRulesRequest, context: Any) -> pb.ProposeRulesResponse:
+        asked = publishing.proposal(request, caller())
+        proposed = await actions.propose_rules(self._database, self._rulebooks, asked)
+        return pb.ProposeRulesResponse(table_json=publishing.table(proposed))
+
+    async def RollBackRules(self, request: pb.RollBackRulesRequest, context: Any) -> pb.RollBackRulesResponse:
+        asked, table_id = publishing.roll_back(request, caller()), messages.key(request.id)
+        proposed = await actions.roll_back_rules(self._database, self._rulebooks, asked, table_id)
+        return pb.RollBackRulesResponse(table_json=publishing.table(proposed))
+
+    async def ReplayRules(self, request: pb.ReplayRulesRequest, context: Any) -> pb.ReplayRulesResponse:
+        table_id, span = messages.key(request.id), publishing.span(request)
+        replayed = await actions.replay_rules(self._database, self._rulebooks, table_id, span)
+        return pb.ReplayRulesResponse(table_json=publishing.table(replayed))
+
+    async def PublishRules(self, request: pb.PublishRulesRequest, context: Any) -> pb.PublishRulesResponse:
+        table_id, person = messages.key(request.id), caller().person
+        published = await actions.publish_rules(self._database, self._rulebooks, table_id, person)
+        return pb.PublishRulesResponse(table_json=publishing.table(published))
+
+    async def WithdrawRules(self, request: pb.WithdrawRulesRequest, context: Any) -> pb.WithdrawRulesResponse:
+        withdrawn = await actions.withdraw_rules(self._database, messages.key(request.id), caller().person)
+        return pb.WithdrawRulesResponse(table_json=publishing.table(withdrawn))
+
+    async def GetRuleTable(self, request: pb.GetRuleTableRequest, context: Any) -> pb.GetRuleTableResponse:
+        async with self._database.connection() as connection:
+            found = await store.tables.table(connection, messages.key(request.id))
+        return pb.GetRuleTableResponse(table_json=publishing.table(found))
+
+    async def ListRuleTables(self, request: pb.ListRuleTablesRequest, context: Any) -> pb.ListRuleTablesResponse:
+        limit, before = pages.limit(request.limit), publishing.before_id(request)
+        async with self._database.connection() as connection:
+            found = await store.tables.page(connection, before, limit + 1)
+        shown = [publishing.table(table, with_rules=False) for table in found[:limit]]
+        following = publishing.id_cursor(found[limit - 1]) if len(found) > limit else ""
+        return pb.ListRuleTablesResponse(table_jsons=shown, next_cursor=following)
+
+    async def ListReplayedDocuments(
+        self, request: pb.ListReplayedDocumentsRequest, context: Any
+    ) -> pb.ListReplayedDocumentsResponse:
+        table_id, limit = messages.key(request.id), pages.limit(request.limit)
+        async with self._database.connection() as connection:
+            await store.tables.table(connection, table_id)
+            found = await store.tables.replayed(connection, table_id, publishing.after_position(request), limit + 1)
+        positions = [one.pop("position") for one in found]
+        following = publishing.position_cursor(request, positions[limit - 1]) if len(found) > limit else ""
+        shown = [msgspec.json.encode(one) for one in found[:limit]]
+        return pb.ListReplayedDocumentsResponse(document_jsons=shown, next_cursor=following)
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Any) -> pb.ListTasksResponse:
         officer, limit = messages.officer(caller()), pages.limit(request.limit)

@@ -38,8 +38,10 @@ from .facts import (
 from .information import Information, InformationState, Inquiry
 from .officers import OFFICERS, SUPERVISOR, Officer
 from .procedure import Assignment, Procedure, Route, Rulebook
+from .replaying import Changed, Replayer, Report
 from .silence import fall_silent
 from .standing import Absence
+from .tables import Latest, RuleTable, TableState, differences
 from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState, must_be_compatible
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
 from .visits import LIVE_VISITS, OPERATOR, Attendant, NoShow, Party, Slot, Visit, VisitState
@@ -66,6 +68,7 @@ __all__ = [
     "CaseClosed",
     "CaseOpened",
     "CaseState",
+    "Changed",
     "Decision",
     "Fact",
     "Information",
@@ -74,6 +77,7 @@ __all__ = [
     "InformationState",
     "Inquiry",
     "Judged",
+    "Latest",
     "Missed",
     "NoShow",
     "Officer",
@@ -81,15 +85,19 @@ __all__ = [
     "Procedure",
     "Proposal",
     "Quantity",
+    "Replayer",
+    "Report",
     "ResultFound",
     "Resumption",
     "Route",
+    "RuleTable",
     "Rulebook",
     "Rung",
     "RungClimbed",
     "Signature",
     "Slot",
     "Submission",
+    "TableState",
     "Task",
     "TaskDecided",
     "TaskOpened",
@@ -107,6 +115,7 @@ __all__ = [
     "VisitState",
     "amend",
     "decide",
+    "differences",
     "end",
     "ended_unheard",
     "explained",

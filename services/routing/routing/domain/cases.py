@@ -76,9 +76,13 @@ class Case:
         """The very rules it was opened under, last."""
         kind, amended = self.document.document_type, self.amendment
         if amended is None:
-            plain = rulebook.procedure(kind, self.document.facts, rulebook.rules(self.rules), self.channel)
-            return replace(plain, visits=self.visits_due)
+            return self.first_procedure(rulebook)
         return rulebook.procedure(kind, amended.facts, rulebook.rules(amended.rules), amended.channel, amended.steps)
+
+    def first_procedure(self, rulebook: Rulebook) -> Procedure:
+        """As it was submitted, whatever was amended since."""
+        kind, rules = self.document.document_type, rulebook.rules(self.rules)
+        return replace(rulebook.procedure(kind, self.document.facts, rules, self.channel), visits=self.visits_due)
 
     @property
     def visits_due(self) -> frozenset[str]:
@@ -89,10 +93,11 @@ class Case:
         """The last judgement: of the amendment it was opened again for, else of the submission."""
         last = self.amendment
         if last is None:
-            told = (self.rules, self.channel, self.document.facts, self.explanation, self.opened_at)
-        else:
-            told = (last.rules, last.channel, last.facts, last.explanation, last.opened_at)
-        return Judged(*told)
+            return self.first_judged()
+        return Judged(last.rules, last.channel, last.facts, last.explanation, last.opened_at)
+
+    def first_judged(self) -> Judged:
+        return Judged(self.rules, self.channel, self.document.facts, self.explanation, self.opened_at)
 
     def facts_of(self, task: Task) -> Facts:
         """What the task is about; those that were asked before an amendment were asked about something else."""

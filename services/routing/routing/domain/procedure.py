@@ -11,7 +11,7 @@ from typing import Any
 from kit.errors import Invalid
 from packs.calendar import AlwaysCalendar, WorkingCalendar
 from packs.decisions import DecisionTable
-from packs.model import DocumentType, Escalation, Outcome, Pack, Reason, Rule, Step, Tacit
+from packs.model import DocumentType, Escalation, Labels, Outcome, Pack, Reason, Rule, Step, Tacit
 
 from .branching import deciders
 from .tasks import Quantity, Task
@@ -42,6 +42,7 @@ class Route:
     mode: str
     sla_seconds: int
     rule: str
+    labels: Labels = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -258,11 +259,11 @@ def _mode(rule: Rule, signatures: int) -> str:
 
 def _route_of_rule(rule: Rule, part: Assignment | None) -> Route:
     mode, sla_seconds = (_mode_of(part), part.sla_seconds) if part else (rule.mode, rule.sla_seconds or 0)
-    return Route(rule.agency or "", rule.document or "", mode, sla_seconds, rule.id)
+    return Route(rule.agency or "", rule.document or "", mode, sla_seconds, rule.id, rule.labels)
 
 
 def _route_of_step(part: Assignment) -> Route:
-    return Route(part.agency, "", _mode_of(part), part.sla_seconds, part.step.key)
+    return Route(part.agency, "", _mode_of(part), part.sla_seconds, part.step.key, part.step.labels)
 
 
 def _mode_of(part: Assignment) -> str:

@@ -1,11 +1,12 @@
 """SQL in, domain out: every statement routing ever runs."""
 
 from . import standing
+from . import tables as tables
 from .cases import case_of_document, case_of_task, open_case, save_case, seen_case
 from .clocks import TACIT_RUNG, Late, claim_rungs, late, save_climbed, silent, unanswered
 from .history import history, note_non_conformities
-from .judgements import Judgement, judgement
-from .packs import Rulebooks, load_pack
+from .judgements import Judgement, judgement, opened_between
+from .packs import Rulebooks, load_pack, whole_pack
 from .queue import Item, Wanted, item, page
 from .visits import (
     Absence,
@@ -40,6 +41,7 @@ __all__ = [
     "load_pack",
     "note_non_conformities",
     "open_case",
+    "opened_between",
     "page",
     "parties_of",
     "save_case",
@@ -48,6 +50,8 @@ __all__ = [
     "seen_case",
     "silent",
     "standing",
+    "tables",
     "unanswered",
     "visits_of",
+    "whole_pack",
 ]

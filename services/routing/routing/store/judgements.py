@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from kit.database import Tx
 from kit.errors import NotFound
@@ -36,3 +37,20 @@ async def judgement(connection: Tx, document_id: str) -> Judgement:
     if row is None:
         raise NotFound("NOT_FOUND")
     return Judgement(rows.case(row), frozenset(row["agencies"]))
+
+
+async def opened_between(
+    tx: Tx, since: datetime, until: datetime, after: tuple[datetime, str], limit: int
+) -> list[Case]:
+    """In the order they were opened, from `since` to before `until`, after the one named; without their tasks."""
+    cursor = await tx.cursor(row_factory=dict_row).execute(
+        f"""
+        select {rows.CASE_COLUMNS}
+        from cases
+        where opened_at >= %s and opened_at < %s and (opened_at, id) > (%s, %s) and pack_version <> ''
+        order by opened_at, id
+        limit %s
+        """,  # noqa: S608 - our own column list
+        [since, until, *after, limit],
+    )
+    return [rows.case(row) for row in await cursor.fetchall()]

@@ -37,6 +37,7 @@ class DocumentSubmitted(_message.Message):
     SUBMITTED_AT_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
     PRICE_VERSION_FIELD_NUMBER: _builtins.int
+    RULE_TABLE_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     reference: _builtins.str
     type: _builtins.str
@@ -53,6 +54,8 @@ class DocumentSubmitted(_message.Message):
     """What the decision tables are asked about, derived once from the body; JSON object."""
     price_version: _builtins.str
     """The prices that the draft it was made of still holds; empty for those of the day."""
+    rule_table: _builtins.str
+    """The published rule table it was admitted by; empty for the pack's own."""
     @_builtins.property
     def submitted_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -71,10 +74,11 @@ class DocumentSubmitted(_message.Message):
         submitted_at: _timestamp_pb2.Timestamp | None = ...,
         facts_json: _builtins.bytes = ...,
         price_version: _builtins.str = ...,
+        rule_table: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["submitted_at", b"submitted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "facts_json", b"facts_json", "mandate_id", b"mandate_id", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "price_version", b"price_version", "reference", b"reference", "state", b"state", "submitted_at", b"submitted_at", "submitted_by", b"submitted_by", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "facts_json", b"facts_json", "mandate_id", b"mandate_id", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "price_version", b"price_version", "reference", b"reference", "rule_table", b"rule_table", "state", b"state", "submitted_at", b"submitted_at", "submitted_by", b"submitted_by", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -546,6 +550,7 @@ class DocumentCompleted(_message.Message):
     COMPLETED_BY_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     FACTS_JSON_FIELD_NUMBER: _builtins.int
+    RULE_TABLE_FIELD_NUMBER: _builtins.int
     document_id: _builtins.str
     reference: _builtins.str
     type: _builtins.str
@@ -556,6 +561,7 @@ class DocumentCompleted(_message.Message):
     submitter_organisation_id: _builtins.str
     completed_by: _builtins.str
     facts_json: _builtins.bytes
+    rule_table: _builtins.str
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -572,10 +578,11 @@ class DocumentCompleted(_message.Message):
         completed_by: _builtins.str = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
         facts_json: _builtins.bytes = ...,
+        rule_table: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "completed_by", b"completed_by", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "state", b"state", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "completed_by", b"completed_by", "document_id", b"document_id", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "reference", b"reference", "rule_table", b"rule_table", "state", b"state", "submitter_organisation_id", b"submitter_organisation_id", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

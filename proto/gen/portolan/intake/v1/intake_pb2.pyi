@@ -160,12 +160,14 @@ class SimulateDocumentResponse(_message.Message):
     FACTS_JSON_FIELD_NUMBER: _builtins.int
     PACK_VERSION_FIELD_NUMBER: _builtins.int
     READINESS_FIELD_NUMBER: _builtins.int
+    RULE_TABLE_FIELD_NUMBER: _builtins.int
     valid: _builtins.bool
     type: _builtins.str
     owner_organisation_id: _builtins.str
     facts_json: _builtins.bytes
     """What routing and billing need to judge the same document; empty when the type is unknown."""
     pack_version: _builtins.str
+    rule_table: _builtins.str
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[_type_pb2.Violation]: ...
     @_builtins.property
@@ -182,10 +184,11 @@ class SimulateDocumentResponse(_message.Message):
         facts_json: _builtins.bytes = ...,
         pack_version: _builtins.str = ...,
         readiness: _abc.Iterable[Global___Requirement] | None = ...,
+        rule_table: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "readiness", b"readiness", "type", b"type", "valid", b"valid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "facts_json", b"facts_json", "owner_organisation_id", b"owner_organisation_id", "pack_version", b"pack_version", "readiness", b"readiness", "rule_table", b"rule_table", "type", b"type", "valid", b"valid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2198,3 +2201,95 @@ class CopyDraftResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CopyDraftResponse: _TypeAlias = CopyDraftResponse  # noqa: Y015
+
+@_typing.final
+class AskProcedureRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_JSON_FIELD_NUMBER: _builtins.int
+    question_json: _builtins.bytes
+    """hs_code, country, direction, regime, value, characteristics."""
+    def __init__(
+        self,
+        *,
+        question_json: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["question_json", b"question_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskProcedureRequest: _TypeAlias = AskProcedureRequest  # noqa: Y015
+
+@_typing.final
+class AskedDocument(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    FACTS_JSON_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    facts_json: _builtins.bytes
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        facts_json: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts_json", b"facts_json", "labels", b"labels", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskedDocument: _TypeAlias = AskedDocument  # noqa: Y015
+
+@_typing.final
+class AskProcedureResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
+    RULE_TABLE_FIELD_NUMBER: _builtins.int
+    pack_version: _builtins.str
+    rule_table: _builtins.str
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___AskedDocument]: ...
+    def __init__(
+        self,
+        *,
+        documents: _abc.Iterable[Global___AskedDocument] | None = ...,
+        pack_version: _builtins.str = ...,
+        rule_table: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "pack_version", b"pack_version", "rule_table", b"rule_table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskProcedureResponse: _TypeAlias = AskProcedureResponse  # noqa: Y015

@@ -46,6 +46,11 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SimulateDocumentRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SimulateDocumentResponse.FromString,
                 _registered_method=True)
+        self.AskProcedure = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/AskProcedure',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AskProcedureRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AskProcedureResponse.FromString,
+                _registered_method=True)
         self.GetDocument = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetDocument',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentRequest.SerializeToString,
@@ -273,6 +278,13 @@ class IntakeServiceServicer:
 
     def SimulateDocument(self, request, context):
         """Judges a submission by the rules of production; stores nothing. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AskProcedure(self, request, context):
+        """What goods need, asked by anybody: for each type that may be asked about, the facts of the document that stands for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -565,6 +577,11 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SimulateDocumentRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SimulateDocumentResponse.SerializeToString,
             ),
+            'AskProcedure': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskProcedure,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AskProcedureRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.AskProcedureResponse.SerializeToString,
+            ),
             'GetDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDocument,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetDocumentRequest.FromString,
@@ -832,6 +849,33 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/SimulateDocument',
             portolan_dot_intake_dot_v1_dot_intake__pb2.SimulateDocumentRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.SimulateDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskProcedure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/AskProcedure',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.AskProcedureRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.AskProcedureResponse.FromString,
             options,
             channel_credentials,
             insecure,

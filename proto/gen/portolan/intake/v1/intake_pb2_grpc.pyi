@@ -41,6 +41,8 @@ class IntakeServiceStub:
     """
     SimulateDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.SimulateDocumentRequest, _intake_pb2.SimulateDocumentResponse]
     """Judges a submission by the rules of production; stores nothing. Idempotent."""
+    AskProcedure: _grpc.UnaryUnaryMultiCallable[_intake_pb2.AskProcedureRequest, _intake_pb2.AskProcedureResponse]
+    """What goods need, asked by anybody: for each type that may be asked about, the facts of the document that stands for it."""
     GetDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentRequest, _intake_pb2.GetDocumentResponse]
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentsRequest, _intake_pb2.ListDocumentsResponse]
     WithdrawDocument: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WithdrawDocumentRequest, _intake_pb2.WithdrawDocumentResponse]
@@ -120,6 +122,8 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """
     SimulateDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.SimulateDocumentRequest, _intake_pb2.SimulateDocumentResponse]  # type: ignore[assignment]
     """Judges a submission by the rules of production; stores nothing. Idempotent."""
+    AskProcedure: _aio.UnaryUnaryMultiCallable[_intake_pb2.AskProcedureRequest, _intake_pb2.AskProcedureResponse]  # type: ignore[assignment]
+    """What goods need, asked by anybody: for each type that may be asked about, the facts of the document that stands for it."""
     GetDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetDocumentRequest, _intake_pb2.GetDocumentResponse]  # type: ignore[assignment]
     ListDocuments: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListDocumentsRequest, _intake_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     WithdrawDocument: _aio.UnaryUnaryMultiCallable[_intake_pb2.WithdrawDocumentRequest, _intake_pb2.WithdrawDocumentResponse]  # type: ignore[assignment]
@@ -208,6 +212,14 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.SimulateDocumentResponse, _abc.Awaitable[_intake_pb2.SimulateDocumentResponse]]:
         """Judges a submission by the rules of production; stores nothing. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def AskProcedure(
+        self,
+        request: _intake_pb2.AskProcedureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.AskProcedureResponse, _abc.Awaitable[_intake_pb2.AskProcedureResponse]]:
+        """What goods need, asked by anybody: for each type that may be asked about, the facts of the document that stands for it."""
 
     @_abc_1.abstractmethod
     def GetDocument(

@@ -957,3 +957,49 @@ class ControlResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ControlResult: _TypeAlias = ControlResult  # noqa: Y015
+
+@_typing.final
+class RulesPublished(_message.Message):
+    """A rule table is published: documents submitted from `in_force_from` on are judged by it, under the pack version it names.
+    Of the tables in force the one with the highest sequence counts.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_ID_FIELD_NUMBER: _builtins.int
+    PACK_VERSION_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    RULES_JSON_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FROM_FIELD_NUMBER: _builtins.int
+    PUBLISHED_AT_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    PUBLISHED_BY_FIELD_NUMBER: _builtins.int
+    table_id: _builtins.str
+    pack_version: _builtins.str
+    sequence: _builtins.int
+    rules_json: _builtins.bytes
+    proposed_by: _builtins.str
+    published_by: _builtins.str
+    @_builtins.property
+    def in_force_from(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def published_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        table_id: _builtins.str = ...,
+        pack_version: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        rules_json: _builtins.bytes = ...,
+        in_force_from: _timestamp_pb2.Timestamp | None = ...,
+        published_at: _timestamp_pb2.Timestamp | None = ...,
+        proposed_by: _builtins.str = ...,
+        published_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["in_force_from", b"in_force_from", "published_at", b"published_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_force_from", b"in_force_from", "pack_version", b"pack_version", "proposed_by", b"proposed_by", "published_at", b"published_at", "published_by", b"published_by", "rules_json", b"rules_json", "sequence", b"sequence", "table_id", b"table_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RulesPublished: _TypeAlias = RulesPublished  # noqa: Y015

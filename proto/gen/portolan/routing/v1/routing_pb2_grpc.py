@@ -45,6 +45,46 @@ class RoutingServiceStub:
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingRequest.SerializeToString,
                 response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingResponse.FromString,
                 _registered_method=True)
+        self.ProposeRules = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ProposeRules',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeRulesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeRulesResponse.FromString,
+                _registered_method=True)
+        self.RollBackRules = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/RollBackRules',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RollBackRulesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RollBackRulesResponse.FromString,
+                _registered_method=True)
+        self.ReplayRules = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ReplayRules',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReplayRulesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReplayRulesResponse.FromString,
+                _registered_method=True)
+        self.PublishRules = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/PublishRules',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PublishRulesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PublishRulesResponse.FromString,
+                _registered_method=True)
+        self.WithdrawRules = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/WithdrawRules',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.WithdrawRulesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.WithdrawRulesResponse.FromString,
+                _registered_method=True)
+        self.GetRuleTable = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/GetRuleTable',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRuleTableRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRuleTableResponse.FromString,
+                _registered_method=True)
+        self.ListRuleTables = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ListRuleTables',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListRuleTablesRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListRuleTablesResponse.FromString,
+                _registered_method=True)
+        self.ListReplayedDocuments = channel.unary_unary(
+                '/portolan.routing.v1.RoutingService/ListReplayedDocuments',
+                request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListReplayedDocumentsRequest.SerializeToString,
+                response_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListReplayedDocumentsResponse.FromString,
+                _registered_method=True)
         self.ListTasks = channel.unary_unary(
                 '/portolan.routing.v1.RoutingService/ListTasks',
                 request_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListTasksRequest.SerializeToString,
@@ -146,6 +186,55 @@ class RoutingServiceServicer:
     def GetRouting(self, request, context):
         """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeRules(self, request, context):
+        """Rules change by two persons: proposed, replayed over past cases, published by another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackRules(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayRules(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PublishRules(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawRules(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRuleTable(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRuleTables(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReplayedDocuments(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -270,6 +359,46 @@ def add_RoutingServiceServicer_to_server(servicer, server):
                     servicer.GetRouting,
                     request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingRequest.FromString,
                     response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingResponse.SerializeToString,
+            ),
+            'ProposeRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeRules,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeRulesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeRulesResponse.SerializeToString,
+            ),
+            'RollBackRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackRules,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RollBackRulesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.RollBackRulesResponse.SerializeToString,
+            ),
+            'ReplayRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayRules,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReplayRulesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ReplayRulesResponse.SerializeToString,
+            ),
+            'PublishRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishRules,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PublishRulesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.PublishRulesResponse.SerializeToString,
+            ),
+            'WithdrawRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawRules,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.WithdrawRulesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.WithdrawRulesResponse.SerializeToString,
+            ),
+            'GetRuleTable': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRuleTable,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRuleTableRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.GetRuleTableResponse.SerializeToString,
+            ),
+            'ListRuleTables': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuleTables,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListRuleTablesRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListRuleTablesResponse.SerializeToString,
+            ),
+            'ListReplayedDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReplayedDocuments,
+                    request_deserializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListReplayedDocumentsRequest.FromString,
+                    response_serializer=portolan_dot_routing_dot_v1_dot_routing__pb2.ListReplayedDocumentsResponse.SerializeToString,
             ),
             'ListTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTasks,
@@ -412,6 +541,222 @@ class RoutingService:
             '/portolan.routing.v1.RoutingService/GetRouting',
             portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingRequest.SerializeToString,
             portolan_dot_routing_dot_v1_dot_routing__pb2.GetRoutingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ProposeRules',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeRulesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ProposeRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/RollBackRules',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.RollBackRulesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.RollBackRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ReplayRules',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ReplayRulesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ReplayRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/PublishRules',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.PublishRulesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.PublishRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/WithdrawRules',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.WithdrawRulesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.WithdrawRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRuleTable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/GetRuleTable',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.GetRuleTableRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.GetRuleTableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuleTables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ListRuleTables',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListRuleTablesRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListRuleTablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReplayedDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.routing.v1.RoutingService/ListReplayedDocuments',
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListReplayedDocumentsRequest.SerializeToString,
+            portolan_dot_routing_dot_v1_dot_routing__pb2.ListReplayedDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,15 @@ class RoutingServiceStub:
     """Which agencies, in what mode, by which rule, due when: the very rules a submission meets. Idempotent, stores nothing."""
     GetRouting: _grpc.UnaryUnaryMultiCallable[_routing_pb2.GetRoutingRequest, _routing_pb2.GetRoutingResponse]
     """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is."""
+    ProposeRules: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ProposeRulesRequest, _routing_pb2.ProposeRulesResponse]
+    """Rules change by two persons: proposed, replayed over past cases, published by another."""
+    RollBackRules: _grpc.UnaryUnaryMultiCallable[_routing_pb2.RollBackRulesRequest, _routing_pb2.RollBackRulesResponse]
+    ReplayRules: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ReplayRulesRequest, _routing_pb2.ReplayRulesResponse]
+    PublishRules: _grpc.UnaryUnaryMultiCallable[_routing_pb2.PublishRulesRequest, _routing_pb2.PublishRulesResponse]
+    WithdrawRules: _grpc.UnaryUnaryMultiCallable[_routing_pb2.WithdrawRulesRequest, _routing_pb2.WithdrawRulesResponse]
+    GetRuleTable: _grpc.UnaryUnaryMultiCallable[_routing_pb2.GetRuleTableRequest, _routing_pb2.GetRuleTableResponse]
+    ListRuleTables: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListRuleTablesRequest, _routing_pb2.ListRuleTablesResponse]
+    ListReplayedDocuments: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListReplayedDocumentsRequest, _routing_pb2.ListReplayedDocumentsResponse]
     ListTasks: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ListTasksRequest, _routing_pb2.ListTasksResponse]
     GetTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.GetTaskRequest, _routing_pb2.GetTaskResponse]
     ClaimTask: _grpc.UnaryUnaryMultiCallable[_routing_pb2.ClaimTaskRequest, _routing_pb2.ClaimTaskResponse]
@@ -70,6 +79,15 @@ class RoutingServiceAsyncStub(RoutingServiceStub):
     """Which agencies, in what mode, by which rule, due when: the very rules a submission meets. Idempotent, stores nothing."""
     GetRouting: _aio.UnaryUnaryMultiCallable[_routing_pb2.GetRoutingRequest, _routing_pb2.GetRoutingResponse]  # type: ignore[assignment]
     """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is."""
+    ProposeRules: _aio.UnaryUnaryMultiCallable[_routing_pb2.ProposeRulesRequest, _routing_pb2.ProposeRulesResponse]  # type: ignore[assignment]
+    """Rules change by two persons: proposed, replayed over past cases, published by another."""
+    RollBackRules: _aio.UnaryUnaryMultiCallable[_routing_pb2.RollBackRulesRequest, _routing_pb2.RollBackRulesResponse]  # type: ignore[assignment]
+    ReplayRules: _aio.UnaryUnaryMultiCallable[_routing_pb2.ReplayRulesRequest, _routing_pb2.ReplayRulesResponse]  # type: ignore[assignment]
+    PublishRules: _aio.UnaryUnaryMultiCallable[_routing_pb2.PublishRulesRequest, _routing_pb2.PublishRulesResponse]  # type: ignore[assignment]
+    WithdrawRules: _aio.UnaryUnaryMultiCallable[_routing_pb2.WithdrawRulesRequest, _routing_pb2.WithdrawRulesResponse]  # type: ignore[assignment]
+    GetRuleTable: _aio.UnaryUnaryMultiCallable[_routing_pb2.GetRuleTableRequest, _routing_pb2.GetRuleTableResponse]  # type: ignore[assignment]
+    ListRuleTables: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListRuleTablesRequest, _routing_pb2.ListRuleTablesResponse]  # type: ignore[assignment]
+    ListReplayedDocuments: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListReplayedDocumentsRequest, _routing_pb2.ListReplayedDocumentsResponse]  # type: ignore[assignment]
     ListTasks: _aio.UnaryUnaryMultiCallable[_routing_pb2.ListTasksRequest, _routing_pb2.ListTasksResponse]  # type: ignore[assignment]
     GetTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.GetTaskRequest, _routing_pb2.GetTaskResponse]  # type: ignore[assignment]
     ClaimTask: _aio.UnaryUnaryMultiCallable[_routing_pb2.ClaimTaskRequest, _routing_pb2.ClaimTaskResponse]  # type: ignore[assignment]
@@ -112,6 +130,63 @@ class RoutingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_routing_pb2.GetRoutingResponse, _abc.Awaitable[_routing_pb2.GetRoutingResponse]]:
         """Why a document came to its agencies and its channel: whole for officers, the outline for whose document it is."""
+
+    @_abc_1.abstractmethod
+    def ProposeRules(
+        self,
+        request: _routing_pb2.ProposeRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ProposeRulesResponse, _abc.Awaitable[_routing_pb2.ProposeRulesResponse]]:
+        """Rules change by two persons: proposed, replayed over past cases, published by another."""
+
+    @_abc_1.abstractmethod
+    def RollBackRules(
+        self,
+        request: _routing_pb2.RollBackRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.RollBackRulesResponse, _abc.Awaitable[_routing_pb2.RollBackRulesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ReplayRules(
+        self,
+        request: _routing_pb2.ReplayRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ReplayRulesResponse, _abc.Awaitable[_routing_pb2.ReplayRulesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PublishRules(
+        self,
+        request: _routing_pb2.PublishRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.PublishRulesResponse, _abc.Awaitable[_routing_pb2.PublishRulesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def WithdrawRules(
+        self,
+        request: _routing_pb2.WithdrawRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.WithdrawRulesResponse, _abc.Awaitable[_routing_pb2.WithdrawRulesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetRuleTable(
+        self,
+        request: _routing_pb2.GetRuleTableRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.GetRuleTableResponse, _abc.Awaitable[_routing_pb2.GetRuleTableResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListRuleTables(
+        self,
+        request: _routing_pb2.ListRuleTablesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ListRuleTablesResponse, _abc.Awaitable[_routing_pb2.ListRuleTablesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListReplayedDocuments(
+        self,
+        request: _routing_pb2.ListReplayedDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_routing_pb2.ListReplayedDocumentsResponse, _abc.Awaitable[_routing_pb2.ListReplayedDocumentsResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListTasks(
