@@ -88,9 +88,9 @@ def incompatible_steps_exist(subject: Subject) -> Iterator[Finding]:
     for kind in subject.pack.document_types.values():
         for index, group in enumerate(kind.incompatible or ()):
             place: Place = ("incompatible", index)
-            for step in group:
+            for number, step in enumerate(group):
                 if kind.step(step) is None:
-                    yield subject.at(subject.type_files[kind.key], place, f"unknown step {step}")
+                    yield subject.at(subject.type_files[kind.key], (*place, number), f"unknown step {step}")
             if len(set(group)) < 2:
                 yield subject.at(subject.type_files[kind.key], place, "a group is two steps or more")
 
