@@ -233,6 +233,28 @@ async def test_a_dismissed_person_and_their_machines_are_out(house: House) -> No
     assert await house.count("revocations") == 2
 
 
+async def test_a_role_that_is_taken_away_is_taken_from_the_machines_that_sign_in_it(house: House) -> None:
+    ministry = await house.organisation("agency")
+    officer = await house.user(ministry, "agency_officer", "org_admin")
+    signing, filing = [
+        await people.register_client(house.db, house.vault, asked(in_person(officer)), a_client(officer, role))
+        for role in ("agency_officer", "org_admin")
+    ]
+    await people.change_roles(house.db, acting(ministry, "org_admin"), ministry.id, officer.id, ("org_admin",))
+    with pytest.raises(Unauthenticated):
+        await house.desk.issue_token(signing.client.id, signing.secret, "")
+    assert (await house.desk.issue_token(filing.client.id, filing.secret, "")).scope == "org_admin"
+
+
+async def test_nobody_publishes_rules_by_a_colleagues_machine(house: House) -> None:
+    operator = await house.organisation("operator")
+    colleague = await house.user(operator, "rules_officer")
+    by = asked(acting(operator, "operator_admin"))
+    new = await people.register_client(house.db, house.vault, by, a_client(colleague, "rules_officer"))
+    with pytest.raises(Forbidden, match="CLIENT_UNCONFIRMED"):
+        await house.desk.issue_token(new.client.id, new.secret, "")
+
+
 async def test_the_last_administrator_stays(house: House) -> None:
     importer = await house.organisation("importer")
     one, other = [await house.user(importer, "declarant", "org_admin") for _ in range(2)]

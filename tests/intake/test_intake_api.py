@@ -159,13 +159,14 @@ REQUESTS: dict[str, Any] = {
     "SubmitDraft": pb.SubmitDraftRequest(id="x"),
     "CopyDocument": pb.CopyDocumentRequest(id="x"),
     "CopyDraft": pb.CopyDraftRequest(id="x"),
+    "AskProcedure": pb.AskProcedureRequest(question_json=b"{}"),
     "CompleteStage": pb.CompleteStageRequest(id="x"),
     "PrefillDocument": pb.PrefillDocumentRequest(),
     "GetProvenance": pb.GetProvenanceRequest(id="x"),
 }
 
-# Lists show what the caller may see, be it nothing.
-LISTS = {"ListDocuments", "Search"}
+# Lists show what the caller may see, be it nothing; what goods need is the same for everybody.
+LISTS = {"ListDocuments", "Search", "AskProcedure"}
 
 # Files come and go in pieces: test_intake_attachments.py asks who may.
 STREAMED = {"StoreAttachment", "ReadAttachment"}

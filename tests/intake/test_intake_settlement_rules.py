@@ -65,7 +65,12 @@ def test_an_advance_once_admitted_stands_as_far_as_the_new_amount_carries_it() -
     assert kept.admitted.advance_minor == 500_000
     lower = given.amend(Admitted("USD", 450_000, 100_000, None), terms(advance=Advance()))
     assert lower.admitted.advance_minor == 450_000
-    for after in (Admitted("USD", 399_999, 0, None), Admitted("EUR", 900_000, 900_000, None)):
+    unpaid = Settlement(Admitted("USD", 1_000_000, 500_000, None))
+    assert unpaid.amend(Admitted("USD", 900_000, 0, 0), terms(advance=Advance())).ceiling_minor == 0
+    for after in (
+        *(Admitted("USD", 399_999, 0, None), Admitted("EUR", 900_000, 900_000, None)),
+        Admitted("USD", 900_000, 0, 0),
+    ):
         with pytest.raises(Refused) as refused:
             given.amend(after, terms(advance=Advance()))
         assert refused.value.code == "BELOW_PAID"

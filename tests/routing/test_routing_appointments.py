@@ -177,6 +177,15 @@ def test_proposals_come_to_an_end() -> None:
     assert refused(visits.propose) == "TOO_MANY_VISITS"
 
 
+def test_nobody_uses_up_the_proposals_of_another() -> None:
+    visits = both()
+    for _ in range(6):
+        visits.propose()
+        visits.decline("FOOD")
+    visits.propose("FOOD")
+    assert visits.agenda.live is not None
+
+
 def test_a_slot_that_has_passed_is_confirmed_by_nobody_but_may_be_declined() -> None:
     visits = both()
     visits.propose()

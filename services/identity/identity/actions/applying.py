@@ -21,10 +21,9 @@ from identity.domain.applications import (
     first_person,
     turned_away,
 )
+from identity.domain.invitations import BY_SIGNING_UP
 from identity.domain.organisations import APPLICANT, Organisation
 from identity.store import applicants, organisations, people
-
-BY_SIGNING_UP = "sign-up"
 
 
 async def sign_up(db: Database, sealer: Sealer, asked: Application) -> None:

@@ -16,6 +16,7 @@ from identity.actions.vault import Vault
 from identity.domain import access
 from identity.domain.invitations import (
     ACCEPTED,
+    BY_SIGNING_UP,
     OPEN_MAX,
     PER_ADDRESS_AND_DAY_MAX,
     REPLACED,
@@ -72,7 +73,9 @@ async def _organisation(tx: Tx, organisation_id: str) -> Organisation:
 async def _make_room(tx: Tx, invitation: Invitation) -> None:
     """Under the organisation's lock. Raises Busy or Refused."""
     now = invitation.invited_at
-    if await store.sent_since(tx, invitation.email, now - ONE_DAY) >= PER_ADDRESS_AND_DAY_MAX:
+    by_signing_up = invitation.invited_by == BY_SIGNING_UP
+    sent = await store.sent_since(tx, invitation.email, now - ONE_DAY, by_signing_up=by_signing_up)
+    if sent >= PER_ADDRESS_AND_DAY_MAX:
         raise Busy(
             "RATE_LIMITED", "this address was written to often enough today", facts={"retry_after_seconds": "3600"}
         )

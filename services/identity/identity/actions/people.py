@@ -15,6 +15,7 @@ from identity.actions.vault import Vault
 from identity.domain import access
 from identity.domain.organisations import Kind, Organisation
 from identity.domain.people import (
+    SIGNING_ROLES,
     Client,
     User,
     check_client,
@@ -124,7 +125,7 @@ async def dismiss_user(db: Database, by: Principal, organisation_id: str, user_i
 
 
 async def change_roles(db: Database, by: Principal, organisation_id: str, user_id: str, roles: tuple[str, ...]) -> User:
-    """Raises Refused for the last administrator."""
+    """Machines that sign for the person in a role no longer held go too. Raises Refused for the last administrator."""
     access.require_management(by, organisation_id)
     async with db.transaction() as tx:
         user = await _locked_member(tx, organisation_id, user_id)
@@ -133,6 +134,9 @@ async def change_roles(db: Database, by: Principal, organisation_id: str, user_i
         check_roles(roles, await organisations.existing(tx, organisation_id))
         user = replace(user, roles=roles)
         await _change_standing(tx, user, CHANGE_REACH_SECONDS)
+        for client in await people.live_clients_of(tx, user_id):
+            if not (SIGNING_ROLES & set(client.roles)) <= set(roles):
+                await dismiss_client(tx, client)
         return user
 
 

@@ -10,9 +10,10 @@ from identity.domain.people import User, check_profile, digest, is_secret
 VALID_DAYS = 7
 TRIES_MAX = 10
 OPEN_MAX = 200
-# Whoever invites, and however often: nobody's mailbox is filled from here.
+# Whoever invites, and however often: nobody's mailbox is filled from here. By strangers who sign up, counted apart.
 PER_ADDRESS_AND_DAY_MAX = 5
 TOKEN_BYTES = 32
+BY_SIGNING_UP = "sign-up"
 ACCEPTED, REVOKED, REPLACED = "ACCEPTED", "REVOKED", "REPLACED"
 
 

@@ -22,7 +22,9 @@ SLUG_CHARS_MAX = 24
 ID_SUFFIX_CHARS = 6
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 NO_DIGEST = bytes(32)
-SIGNING_ROLES = frozenset({"agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin"})
+SIGNING_ROLES = frozenset(
+    {"agency_officer", "bank_officer", "customs_officer", "finance_officer", "operator_admin", "rules_officer"}
+)
 
 
 @dataclass(frozen=True, slots=True)

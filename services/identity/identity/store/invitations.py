@@ -7,7 +7,7 @@ from datetime import datetime
 from kit.database import Tx
 from psycopg.rows import tuple_row
 
-from identity.domain.invitations import TRIES_MAX, Invitation
+from identity.domain.invitations import BY_SIGNING_UP, TRIES_MAX, Invitation
 from identity.store import rows
 
 COLUMNS = """
@@ -62,8 +62,10 @@ async def open_ones(tx: Tx, organisation_id: str, at: datetime) -> int:
     return await _number(tx, query, [organisation_id, at])
 
 
-async def sent_since(tx: Tx, email: str, since: datetime) -> int:
-    return await _number(tx, "select count(*) from invitations where email = %s and invited_at > %s", [email, since])
+async def sent_since(tx: Tx, email: str, since: datetime, *, by_signing_up: bool) -> int:
+    """Strangers' letters and administrators' are counted apart: those cannot use up the room of these."""
+    query = "select count(*) from invitations where email = %s and invited_at > %s and (invited_by = %s) = %s"
+    return await _number(tx, query, [email, since, BY_SIGNING_UP, by_signing_up])
 
 
 async def _number(tx: Tx, query: str, values: list[object]) -> int:

@@ -62,7 +62,8 @@ class DeclarationDesk:
                 await store.forget(tx, found[0].told.event_id)
             recorded = Recorded(told, teller, EventState.APPLIED, now, now)
             if draft is not None and acceptance is not None:
-                await entered(tx, [draft], [acceptance])
+                if acceptance.document.id not in await entered(tx, [draft], [acceptance]):
+                    raise Invalid("IDEMPOTENCY_KEY_REUSED", "this declaration's key was used for another document")
                 await store.mirror(tx, number, acceptance.document.id)
                 await _record(tx, recorded)
                 document: Document | None = replace(acceptance.document, items=1)

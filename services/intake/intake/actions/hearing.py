@@ -73,6 +73,8 @@ async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Hap
         return
     try:
         move = _transition(rulebooks, document, happening.document_event)
+        if happening.authorised is not None:
+            document.refuse_ended(rulebooks.kind(document))
         reduced = await _reduced(tx, document, happening)
     except Refused as refusal:
         await documents.save(tx, document, [happening.item, _note(document, happening, refusal)])

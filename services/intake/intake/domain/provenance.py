@@ -63,7 +63,6 @@ class Traced(NamedTuple):
 
 
 class _Found(NamedTuple):
-    value: object
     pointer: str
     source: Source
 
@@ -73,10 +72,10 @@ def traced(carries: Iterable[Carry], body: Body, sources: Sequence[Source]) -> T
     origins: dict[str, Origin] = {}
     contradicted: dict[str, None] = {}
     for carry, field in _fields(carries):
-        feeding = _feeding(carry, sources)
+        known_by_key = _known(carry, field, _feeding(carry, sources))
         for pointer, value in values_at(body, _steps(field.path)):
-            known = list(_known(carry, field, feeding, body, pointer))
-            found = next((one for one in known if one.value == value), None)
+            known = known_by_key.get(_key(carry, field, body, pointer, field.path), {})
+            found = known.get(_written(value))
             if found is not None:
                 origins.setdefault(pointer, Origin(pointer, found.source, found.pointer))
             elif known and field.enforced:
@@ -133,15 +132,24 @@ def _feeding(carry: Carry, sources: Sequence[Source]) -> list[Source]:
     return [source for source in sources if source.link == carry.link_member and source.type in carry.from_]
 
 
-def _known(carry: Carry, field: CarriedField, sources: Sequence[Source], body: Body, pointer: str) -> Iterator[_Found]:
-    """What the sources say of this place: of a line, what their lines with the same key say."""
-    key = _line_value(body, pointer, field.path, carry.line_key)
+def _known(carry: Carry, field: CarriedField, sources: Sequence[Source]) -> dict[bytes, dict[bytes, _Found]]:
+    """What the sources say, by the key of the line they say it of, then by value; the first that says it counts."""
+    known: dict[bytes, dict[bytes, _Found]] = {}
     for source in sources:
         for place, value in values_at(source.body, _steps(field.origin)):
-            if field.path.endswith(f"/{carry.line_key}") or key == _line_value(
-                source.body, place, field.origin, carry.line_key
-            ):
-                yield _Found(value, place, source)
+            of_line = known.setdefault(_key(carry, field, source.body, place, field.origin), {})
+            of_line.setdefault(_written(value), _Found(place, source))
+    return known
+
+
+def _key(carry: Carry, field: CarriedField, body: Body, pointer: str, path: str) -> bytes:
+    """Of the line that a pointer leads into; the key itself, and what is of no line, answer each other anywhere."""
+    is_key = bool(carry.line_key) and field.path.endswith(f"/{carry.line_key}")
+    return b"" if is_key or "*" not in path else _written(_line_value(body, pointer, path, carry.line_key))
+
+
+def _written(value: object) -> bytes:
+    return msgspec.json.encode(value, order="sorted")
 
 
 def _line_value(body: Body, pointer: str, path: str, line_key: str) -> object:

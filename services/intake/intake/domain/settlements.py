@@ -70,8 +70,12 @@ class Settlement:
         return changed
 
     def amend(self, admitted: Admitted, terms: Terms) -> Settlement:
-        """An advance once admitted stands as far as the new amount carries it. Raises Refused below what is paid."""
-        kept = min(self.admitted.advance_minor, _share_of(terms.advance, admitted.amount_minor))
+        """An advance once admitted stands as far as the new amount carries it, unless nothing is payable any more.
+
+        Raises Refused below what is paid.
+        """
+        carried = min(self.admitted.advance_minor, _share_of(terms.advance, admitted.amount_minor))
+        kept = 0 if admitted.payable_minor == 0 else carried
         changed = replace(self, admitted=replace(admitted, advance_minor=max(admitted.advance_minor, kept)))
         is_other_money = self.paid_minor and admitted.currency != self.admitted.currency
         if is_other_money or self.paid_minor > min(changed.ceiling_minor, admitted.amount_minor):

@@ -68,8 +68,9 @@ def propose(
         raise NotFound("NOT_FOUND")
     if agenda.live is not None:
         raise Refused("INVALID_TRANSITION", "a visit is proposed already: confirm it, or decline it first")
-    if len(agenda.visits) >= terms.proposals_max:
-        raise Refused("TOO_MANY_VISITS", f"no more than {terms.proposals_max} proposals for one document")
+    # Each has an allowance of its own: nobody can use up another's.
+    if sum(visit.proposed_by.party == proposal.who.party for visit in agenda.visits) >= terms.proposals_max:
+        raise Refused("TOO_MANY_VISITS", f"no more than {terms.proposals_max} proposals of one party for one document")
     _must_be_possible(proposal.slot, terms, procedure, now)
     visit = Visit(
         id=new_id(),

@@ -27,6 +27,7 @@ def request_information(
         raise Refused("ALREADY_ASKED", "an agency asks once, for everything it needs")
     task.must_accept(inquiry.person)
     information = Information(new_id(), inquiry, now, _due_at(terms, procedure, now))
+    task.must_not_be_silent(now)
     task = task.ask(information, now, procedure.calendars)
     return case.with_task(task), [InformationRequested(task, information, terms.asks)]
 

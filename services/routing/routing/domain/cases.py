@@ -200,6 +200,7 @@ def decide(
     task, asked = case.task(task_id), procedure.asked_quantity()
     if task.has_been_told(decision):
         return case, []
+    task.must_not_be_silent(now)
     task.must_accept(*decision.signers)
     must_be_compatible(case.tasks, task, decision.signers)
     outcome = check(decision, procedure.step(task.step), procedure.reasons, task, asked)

@@ -128,6 +128,11 @@ class Task:
         """The law takes it for decided."""
         return self.is_live and self.tacit is not None and self.tacit.has_passed(now)
 
+    def must_not_be_silent(self, now: datetime) -> None:
+        """What the law has decided is the sweeper's to write down, however late: nobody decides or asks instead."""
+        if self.is_silent(now):
+            raise Refused("INVALID_TRANSITION", "the term has passed: silence has decided")
+
     @property
     def live_signatures(self) -> tuple[Signature, ...]:
         return tuple(signature for signature in self.signatures if signature.is_live)
