@@ -52,7 +52,7 @@ class Registrar:
         traders = {company.key: await self._trader(company) for company in companies}
         await self._mandates(companies, traders)
         wanted = [agency for agency in self._pack.agencies.values() if agency.kind in OFFICER_ROLES]
-        officers = {agency.code: self._known(agency.code) or await self._body(agency.code) for agency in wanted}
+        officers = {agency.code: await self._officers(agency.code) for agency in wanted}
         return People(traders, officers)
 
     async def _trader(self, company: Company) -> Principal:
@@ -85,7 +85,19 @@ class Registrar:
                 asked = self._asked(f"mandate {company.key} {agent.key}")
                 await mandates.grant(self._db, self._vault, asked, wish)
 
-    async def _body(self, code: str) -> list[Principal]:
+    async def _officers(self, code: str) -> list[Principal]:
+        """The demo's own, and as many more as a decision by two persons may need."""
+        known = self._known(code)
+        organisation = await (self._existing(known[0].organisation_id) if known else self._body(code))
+        role = (OFFICER_ROLES[self._pack.agencies[code].kind],)
+        lacking = range(len(known) + 1, OFFICERS + 1)
+        return [*known, *[await self._person(organisation, f"{code}-{number}", role) for number in lacking]]
+
+    async def _existing(self, organisation_id: str) -> Organisation:
+        async with self._db.transaction() as tx:
+            return await organisations.existing(tx, organisation_id)
+
+    async def _body(self, code: str) -> Organisation:
         agency = self._pack.agencies[code]
         wanted = Organisation(
             id="",
@@ -98,9 +110,7 @@ class Registrar:
             attributes=(),
             activated_at=clock.now(),
         )
-        organisation = await organisations.register(self._db, self._vault, self._asked(code), wanted)
-        role = (OFFICER_ROLES[agency.kind],)
-        return [await self._person(organisation, f"{code}-{number}", role) for number in range(1, OFFICERS + 1)]
+        return await organisations.register(self._db, self._vault, self._asked(code), wanted)
 
     async def _person(self, organisation: Organisation, key: str, roles: tuple[str, ...]) -> Principal:
         email = f"{key.lower()}@history.example"

@@ -20,7 +20,7 @@ class Settings(ServiceSettings):
     notifications_database_url: str = ""
 
     history_seed: int = 7
-    history_documents: int = 1_500
+    history_documents: int = 1_200
     history_companies: int = 240
     history_days: int = 14
     # Its last moment; now where none is given.

@@ -70,19 +70,16 @@ def _acting(code: str, demo: Demo) -> list[Actor]:
 
 
 def _plan(pack: Pack, companies: Sequence[Company], demo: Demo) -> SeedPlan:
-    """Companies with one person each; agencies that the demo lacks, with two."""
-    agencies = [pack.agencies[code] for code in _codes(pack) if not _acting(code, demo)]
+    """Companies with one person each; agencies with as many officers as they lack."""
+    known = {code: _acting(code, demo) for code in _codes(pack)}
+    lacking = [code for code, officers in known.items() if len(officers) < OFFICERS]
     organisations = [_trader(company) for company in companies]
-    organisations += [
-        {"key": agency.code, "name": pack.label(agency.labels, pack.default_language), "kind": agency.kind}
-        | {"agency_code": agency.code, "language": pack.default_language}
-        for agency in agencies
-    ]
+    organisations += [_agency(pack, code, known[code]) for code in lacking]
     people = [_person(company.key, 1, ["declarant", "org_admin"]) for company in companies]
     people += [
-        _person(agency.code, number, [OFFICER_ROLES[agency.kind]])
-        for agency in agencies
-        for number in range(1, OFFICERS + 1)
+        _person(code, number, [OFFICER_ROLES[pack.agencies[code].kind]])
+        for code in lacking
+        for number in range(len(known[code]) + 1, OFFICERS + 1)
     ]
     clients = [
         {"organisation": one["organisation"], "name": one["key"], "roles": one["roles"], "responsible": one["email"]}
@@ -94,6 +91,21 @@ def _plan(pack: Pack, companies: Sequence[Company], demo: Demo) -> SeedPlan:
 def _trader(company: Company) -> dict[str, Any]:
     names = ("key", "name", "kind", "company_number", "language", "billing_mode")
     return {name: getattr(company, name) for name in names} | {"attributes": list(company.attributes)}
+
+
+def _agency(pack: Pack, code: str, officers: Sequence[Actor]) -> dict[str, Any]:
+    """The demo's own, where it has one."""
+    entry: dict[str, Any] = {"key": code, "agency_code": code}
+    for one in officers:
+        return entry | {
+            "id": one.organisation_id,
+            "name": one.organisation_name,
+            "kind": one.kind,
+            "language": one.language,
+        }
+    agency = pack.agencies[code]
+    name = pack.label(agency.labels, pack.default_language)
+    return entry | {"name": name, "kind": agency.kind, "language": pack.default_language}
 
 
 def _person(organisation: str, number: int, roles: list[str]) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Seeder:
             # The one that let us in.
             founded = {"id": self._bootstrap["organisation_id"], "name": self._bootstrap["organisation_name"]}
             return {**founded, "kind": OPERATOR, "language": entry.get("language", ""), **known}
+        if entry.get("id"):
+            # Registered before; people are added to it.
+            return {name: entry[name] for name in ("id", "name", "kind", "language")} | known
         made = self._make(f"organisation {entry['key']}", "/v1/organisations", _members(entry, ORGANISATION_MEMBERS))
         return {name: made[name] for name in ("id", "name", "kind", "language")} | known
 
