@@ -1,12 +1,16 @@
 """The seed goes through the front door, and goes on where a crash stopped it."""
 
+import json
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import packs
 import pytest
-from portolan_cli import demo_file
+from packs.reader import default_pack_path
+from portolan_cli import demo_file, generation
+from portolan_cli.reference.cast import gather
 from portolan_cli.seeding import plan
 from portolan_cli.seeding.journal import Journal
 from portolan_cli.seeding.plan import SeedError
@@ -140,3 +144,33 @@ def test_demo_json_is_for_its_owner_only_and_follows_the_address(tmp_path: Path)
     demo_file.move(tmp_path, "http://b")
     assert demo_file.content(tmp_path)["base_url"] == "http://b"
     assert stat.S_IMODE(demo_file.path(tmp_path).stat().st_mode) == 0o600
+
+
+def test_people_are_added_to_an_organisation_that_is_registered_already(tmp_path: Path) -> None:
+    known = {"key": "desk", "id": "org-7", "name": "Desk", "kind": "agency", "language": "fr", "agency_code": "DESK"}
+    officer = {"organisation": "desk", "email": "o@x.example", "name": "O", "roles": ["agency_officer"]}
+    client = {"organisation": "desk", "name": "o", "roles": ["agency_officer"]}
+    window, journal = FakePortolan(), Journal(tmp_path / "journal.json")
+    wanted = plan.from_content({"organisations": [known], "users": [officer], "clients": [client]})
+    content = Seeder(window, BOOTSTRAP, journal, wanted).run()  # type: ignore[arg-type]
+    assert [path for path, _ in window.asked] == ["/v1/organisations/org-7/users", "/v1/organisations/org-7/clients"]
+    assert content["clients"][0]["agency_code"] == "DESK"
+
+
+def test_every_agency_of_a_cast_has_two_officers(tmp_path: Path) -> None:
+    """Also where the demo has one: a rule may ask for a second person anywhere."""
+    pack, mix = packs.read(default_pack_path()), generation.load(default_pack_path())
+    alone: dict[str, Any] = {
+        "key": "x",
+        "client_id": "x",
+        "client_secret": "s",
+        "organisation_id": "org-x",
+        "organisation_name": "X",
+    }
+    alone |= {"roles": ["agency_officer"], "language": "fr", "agency_code": "DPM", "kind": "agency"}
+    book = {**alone, "client_id": "f", "agency_code": "", "kind": "finance", "roles": ["finance_officer"]}
+    demo_file.write(tmp_path, {"base_url": "", "clients": [alone, book], "organisations": []})
+    (tmp_path / "bootstrap.json").write_text(json.dumps(BOOTSTRAP))
+    cast = gather(FakePortolan(), tmp_path, pack, generation.companies(pack, mix, 0.1), "t")  # type: ignore[arg-type]
+    assert {len(officers) for officers in cast.officers.values()} == {2}
+    assert {one.organisation_id for one in cast.officers["DPM"]} == {"org-x"}

@@ -99,8 +99,8 @@ def demo(
 @app.command("history")
 def history_command(
     seed: Annotated[int, typer.Option(min=0, help="The same seed and end, the same history")] = 7,
-    documents: Annotated[int, typer.Option(min=1, max=20_000)] = 1_200,
-    companies: Annotated[int, typer.Option(min=10, max=2_000)] = 240,
+    documents: Annotated[int, typer.Option(min=1, max=20_000)] = 1_000,
+    companies: Annotated[int, typer.Option(min=10, max=2_000)] = 220,
     days: Annotated[int, typer.Option(min=1, max=90)] = 14,
     until: Annotated[datetime | None, typer.Option(help="Its last moment, UTC; default: now")] = None,
     home: Home = None,

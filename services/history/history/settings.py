@@ -20,8 +20,8 @@ class Settings(ServiceSettings):
     notifications_database_url: str = ""
 
     history_seed: int = 7
-    history_documents: int = 1_200
-    history_companies: int = 240
+    history_documents: int = 1_000
+    history_companies: int = 220
     history_days: int = 14
     # Its last moment; now where none is given.
     history_until: datetime | None = None
