@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .model import Amendment, DocumentType
+from .pointers import EACH
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,6 @@ VERDICTS = frozenset().union(*(way.verdicts for way in WAYS))
 BEFORE = "before_"
 # A price is billed at this when an amendment takes effect, each version once.
 AMENDED = "amended"
-EACH = "*"
 
 
 def covers(pattern: str, pointer: str) -> bool:

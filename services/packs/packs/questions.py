@@ -6,8 +6,9 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .amendments import EACH
 from .model import DocumentType, Question
+from .pointers import EACH, Steps, steps
+from .pointers import pointer as written_pointer
 
 FIELDS = ("hs_code", "country", "regime", "value", "characteristics")
 
@@ -27,7 +28,7 @@ def filled(kind: DocumentType, asked: Mapping[str, Any]) -> tuple[dict[str, Any]
         for pointer in getattr(kind.question, field):
             for found in _places(body, pointer):
                 _put(body, found, copy.deepcopy(answer))
-                written["/" + "/".join(found)] = field
+                written[written_pointer(found)] = field
     return body, written
 
 
@@ -40,17 +41,17 @@ def missing(question: Question, body: Any) -> Iterator[tuple[str, str]]:
 
 
 def _places(body: Any, pointer: str) -> Iterator[tuple[str, ...]]:
-    yield from _below(body, pointer.split("/")[1:], ())
+    yield from _below(body, steps(pointer), ())
 
 
-def _below(value: Any, steps: list[str], before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _below(value: Any, path: Steps, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The last step need not be there yet; those before it must."""
-    if len(steps) == 1 and isinstance(value, dict):
-        yield (*before, steps[0])
+    if len(path) == 1 and isinstance(value, dict):
+        yield (*before, path[0])
         return
-    if not steps:
+    if not path:
         return
-    first, rest = steps[0], steps[1:]
+    first, rest = path[0], path[1:]
     if isinstance(value, list):
         wanted = range(len(value)) if first == EACH else [int(first)] if first.isdigit() else []
         for index in (one for one in wanted if one < len(value)):

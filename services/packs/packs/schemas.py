@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .codes import CodeList
+from .pointers import EACH, Steps, pointer, steps, values_at
 
-Steps = tuple[str, ...]
 DEPTH_MAX = 32
 
 
@@ -26,7 +26,7 @@ class Field(NamedTuple):
 
     @property
     def pointer(self) -> str:
-        return "".join(f"/{_escaped(step)}" for step in self.path)
+        return pointer(self.path)
 
 
 class UnknownCode(NamedTuple):
@@ -47,20 +47,9 @@ def fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
 def unknown_codes(fields: tuple[CodeField, ...], body: object, lists: Mapping[str, CodeList]) -> Iterator[UnknownCode]:
     for field in fields:
         members = lists[field.list].members
-        for pointer, value in values_at(body, field.path):
+        for place, value in values_at(body, field.path):
             if isinstance(value, str) and value not in members:
-                yield UnknownCode(pointer, field.list, value)
-
-
-def values_at(value: object, path: Steps, pointer: str = "") -> Iterator[tuple[str, object]]:
-    """Every value a path leads to, with its JSON pointer."""
-    if not path:
-        yield pointer, value
-    elif path[0] == "*":
-        for index, item in enumerate(value if isinstance(value, list) else ()):
-            yield from values_at(item, path[1:], f"{pointer}/{index}")
-    elif isinstance(value, dict) and path[0] in value:
-        yield from values_at(value[path[0]], path[1:], f"{pointer}/{_escaped(path[0])}")
+                yield UnknownCode(place, field.list, value)
 
 
 def resolved(root: Mapping[str, Any], schema: Any) -> Any:
@@ -69,8 +58,8 @@ def resolved(root: Mapping[str, Any], schema: Any) -> Any:
     if not reference.startswith("#/"):
         return schema
     target: Any = root
-    for step in reference[2:].split("/"):
-        target = target.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, Mapping) else {}
+    for step in steps(reference[1:]):
+        target = target.get(step, {}) if isinstance(target, Mapping) else {}
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
@@ -79,7 +68,7 @@ def _leaves(root: Mapping[str, Any], schema: Any, path: Steps, depth: int) -> It
     if not isinstance(schema, Mapping) or depth > DEPTH_MAX:
         return
     inner = [(name, written) for name, written in (schema.get("properties") or {}).items()]
-    inner += [("*", schema["items"])] if "items" in schema else []
+    inner += [(EACH, schema["items"])] if "items" in schema else []
     if path and not inner and "type" in schema:
         yield Field(path, schema)
     for name, written in inner:
@@ -98,11 +87,7 @@ def _fields(root: Mapping[str, Any], schema: Any, path: Steps, depth: int) -> It
     for name, inner in (schema.get("properties") or {}).items():
         yield from _fields(root, inner, (*path, name), depth + 1)
     if "items" in schema:
-        yield from _fields(root, schema["items"], (*path, "*"), depth + 1)
+        yield from _fields(root, schema["items"], (*path, EACH), depth + 1)
     for key in ("allOf", "anyOf", "oneOf"):
         for inner in schema.get(key) or ():
             yield from _fields(root, inner, path, depth + 1)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -14,10 +14,10 @@ import msgspec
 from kit import strict_json
 from kit.errors import Invalid, Malformed, Refused, TooLarge, Violation
 from packs import amendments as rules
+from packs import pointers
 from packs.model import Amendment as Terms
 
 from intake.domain.envelope import REQUEST_BYTES_MAX
-from intake.domain.shape import pointer
 from intake.domain.titles import Entry, TitleLine
 from intake.domain.values import is_plain_text
 from intake.domain.wording import violation
@@ -82,7 +82,7 @@ def read(raw: bytes, language: str) -> Request:
 
 def _unknown(value: dict[str, Any], language: str) -> list[Violation]:
     unknown = islice((name for name in value if name not in {"body", "remarks"}), VIOLATIONS_MAX)
-    return [violation(pointer([name[:80]]), "ADDITIONAL_PROPERTIES", language) for name in unknown]
+    return [violation(pointers.pointer([name[:80]]), "ADDITIONAL_PROPERTIES", language) for name in unknown]
 
 
 def _misshapen(value: dict[str, Any], language: str) -> Iterator[Violation]:
@@ -112,7 +112,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         for index, inner in enumerate(value):
             yield from _leaves(inner, (*path, str(index)))
     else:
-        yield pointer(path), value
+        yield pointers.pointer(path), value
 
 
 def shown(found: Sequence[Change]) -> list[Change]:

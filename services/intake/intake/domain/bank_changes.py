@@ -9,10 +9,9 @@ from typing import Any
 
 from kit import strict_json
 from kit.errors import Invalid, Malformed, TooLarge, Violation
-from packs import ExpressionError, expressions
+from packs import ExpressionError, expressions, pointers
 from packs.model import BankChange, Pack
 
-from intake.domain.shape import pointer
 from intake.domain.values import is_plain_text
 from intake.domain.wording import violation
 
@@ -47,7 +46,7 @@ def _faults(asked: Mapping[str, Any], language: str) -> Iterator[Violation]:
     if "bank" not in asked:
         yield violation("/bank", "REQUIRED", language)
     for name, value in asked.items():
-        place = pointer([name[:80]])
+        place = pointers.pointer([name[:80]])
         if name not in (*MEMBERS, "remarks"):
             yield violation(place, "ADDITIONAL_PROPERTIES", language)
         elif not isinstance(value, str):
@@ -66,7 +65,9 @@ def changed(terms: BankChange, body: Mapping[str, Any], request: Request, langua
         elif place and name == "account":
             _drop(after, place)
         elif name in request.places:
-            raise Invalid("INVALID_DOCUMENT", violations=[violation(pointer([name]), "NOT_AMENDABLE", language)])
+            raise Invalid(
+                "INVALID_DOCUMENT", violations=[violation(pointers.pointer([name]), "NOT_AMENDABLE", language)]
+            )
     return after
 
 
@@ -81,7 +82,7 @@ def refusals(pack: Pack, terms: BankChange, body: Mapping[str, Any], language: s
 
 def as_asked(terms: BankChange, violations: Sequence[Violation]) -> list[Violation]:
     """Pointers into the body become pointers into the request, where it has the member."""
-    places = {BODY + getattr(terms, name): pointer([name]) for name in MEMBERS if getattr(terms, name)}
+    places = {BODY + getattr(terms, name): pointers.pointer([name]) for name in MEMBERS if getattr(terms, name)}
     return [Violation(places.get(one.pointer, one.pointer), one.code, one.message) for one in violations]
 
 
@@ -93,14 +94,14 @@ def _holds(text: str, body: Mapping[str, Any]) -> bool:
 
 
 def _put(body: dict[str, Any], place: str, value: str) -> None:
-    *path, last = place.strip("/").split("/")
+    *path, last = pointers.steps(place)
     for name in path:
         body = body.setdefault(name, {})
     body[last] = value
 
 
 def _drop(body: dict[str, Any], place: str) -> None:
-    *path, last = place.strip("/").split("/")
+    *path, last = pointers.steps(place)
     for name in path:
         body = body.get(name, {})
     body.pop(last, None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from intake.domain.shape import EACH, marked
+from packs.pointers import EACH
+
+from intake.domain.shape import marked
 
 MARK = "x-copy"
 

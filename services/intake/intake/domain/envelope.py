@@ -7,8 +7,8 @@ from typing import Any
 
 from kit import strict_json
 from kit.errors import Invalid, Malformed, TooLarge, Violation
+from packs import pointers
 
-from intake.domain.shape import pointer
 from intake.domain.wording import violation
 
 REQUEST_BYTES_MAX = 256 * 1024
@@ -56,7 +56,10 @@ def read(request: bytes, language: str) -> Envelope:
 
 def unknown_members(value: dict[str, Any], members: frozenset[str], language: str) -> list[Violation]:
     unknown = (name for name in value if name not in members)
-    return [violation(pointer([name[:80]]), "ADDITIONAL_PROPERTIES", language) for name in islice(unknown, UNKNOWN_MAX)]
+    return [
+        violation(pointers.pointer([name[:80]]), "ADDITIONAL_PROPERTIES", language)
+        for name in islice(unknown, UNKNOWN_MAX)
+    ]
 
 
 def _faults(value: dict[str, Any], language: str) -> list[Violation]:

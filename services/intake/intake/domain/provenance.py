@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
+from packs import pointers
 from packs.dictionary import CarriedField, Carry
-from packs.schemas import values_at
+from packs.pointers import EACH, values_at
 
 from intake.domain.documents import Document
 from intake.domain.relations import Target
@@ -73,7 +74,7 @@ def traced(carries: Iterable[Carry], body: Body, sources: Sequence[Source]) -> T
     contradicted: dict[str, None] = {}
     for carry, field in _fields(carries):
         known_by_key = _known(carry, field, _feeding(carry, sources))
-        for pointer, value in values_at(body, _steps(field.path)):
+        for pointer, value in values_at(body, pointers.steps(field.path)):
             known = known_by_key.get(_key(carry, field, body, pointer, field.path), {})
             found = known.get(_written(value))
             if found is not None:
@@ -89,14 +90,14 @@ def prefilled(carries: Iterable[Carry], sources: Sequence[Source]) -> tuple[dict
     origins: list[Origin] = []
     for carry, field in _fields(carries):
         feeding = _feeding(carry, sources)
-        if feeding and "*" not in carry.link:
-            _put(body, _steps(carry.link), feeding[0].reference)
+        if feeding and EACH not in carry.link:
+            _put(body, pointers.steps(carry.link), feeding[0].reference)
         offset = 0
         for source in feeding:
-            for pointer, value in values_at(source.body, _steps(field.origin)):
+            for pointer, value in values_at(source.body, pointers.steps(field.origin)):
                 place = _answering(field, pointer, offset)
                 if _put(body, place, value):
-                    origins.append(Origin(_pointer(place), source, pointer))
+                    origins.append(Origin(pointers.pointer(place), source, pointer))
             offset += _length(source.body, field.origin)
     return body, origins
 
@@ -136,7 +137,7 @@ def _known(carry: Carry, field: CarriedField, sources: Sequence[Source]) -> dict
     """What the sources say, by the key of the line they say it of, then by value; the first that says it counts."""
     known: dict[bytes, dict[bytes, _Found]] = {}
     for source in sources:
-        for place, value in values_at(source.body, _steps(field.origin)):
+        for place, value in values_at(source.body, pointers.steps(field.origin)):
             of_line = known.setdefault(_key(carry, field, source.body, place, field.origin), {})
             of_line.setdefault(_written(value), _Found(place, source))
     return known
@@ -145,7 +146,7 @@ def _known(carry: Carry, field: CarriedField, sources: Sequence[Source]) -> dict
 def _key(carry: Carry, field: CarriedField, body: Body, pointer: str, path: str) -> bytes:
     """Of the line that a pointer leads into; the key itself, and what is of no line, answer each other anywhere."""
     is_key = bool(carry.line_key) and field.path.endswith(f"/{carry.line_key}")
-    return b"" if is_key or "*" not in path else _written(_line_value(body, pointer, path, carry.line_key))
+    return b"" if is_key or EACH not in path else _written(_line_value(body, pointer, path, carry.line_key))
 
 
 def _written(value: object) -> bytes:
@@ -154,39 +155,25 @@ def _written(value: object) -> bytes:
 
 def _line_value(body: Body, pointer: str, path: str, line_key: str) -> object:
     """The key of the line that a pointer leads into; None outside of lines."""
-    if "*" not in path:
+    if EACH not in path:
         return None
-    depth = path.split("/").index("*") + 1
-    line = tuple(pointer.split("/")[1:depth])
-    return next((value for _, value in values_at_exactly(body, (*line, line_key))), None)
-
-
-def values_at_exactly(body: object, steps: Sequence[str]) -> Iterator[tuple[str, object]]:
-    """The value at a pointer's steps, when there is one."""
-    value = body
-    for step in steps:
-        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        elif isinstance(value, Mapping) and step in value:
-            value = value[step]
-        else:
-            return
-    yield _pointer(steps), value
+    line = pointers.steps(pointer)[: pointers.steps(path).index(EACH) + 1]
+    return pointers.value_at(body, (*line, line_key))
 
 
 def _answering(field: CarriedField, pointer: str, offset: int) -> tuple[str, ...]:
     """Where in the new body the value at a source's pointer goes; later sources' lines follow earlier ones'."""
-    if "*" not in field.path:
-        return _steps(field.path)
-    index = int(pointer.split("/")[field.origin.split("/").index("*")])
-    return tuple(str(index + offset) if step == "*" else step for step in _steps(field.path))
+    if EACH not in field.path:
+        return pointers.steps(field.path)
+    index = int(pointers.steps(pointer)[pointers.steps(field.origin).index(EACH)])
+    return tuple(str(index + offset) if step == EACH else step for step in pointers.steps(field.path))
 
 
 def _length(body: Body, path: str) -> int:
-    steps = _steps(path)
-    if "*" not in steps:
+    steps = pointers.steps(path)
+    if EACH not in steps:
         return 0
-    lines = next((value for _, value in values_at(body, steps[: steps.index("*")])), [])
+    lines = pointers.value_at(body, steps[: steps.index(EACH)])
     return len(lines) if isinstance(lines, list) else 0
 
 
@@ -206,11 +193,3 @@ def _member(holder: Any, step: str, empty: Any) -> Any:
         holder.extend({} for _ in range(int(step) + 1 - len(holder)))
         return holder[int(step)]
     return holder.setdefault(step, empty)
-
-
-def _steps(path: str) -> tuple[str, ...]:
-    return tuple(path.split("/")[1:])
-
-
-def _pointer(steps: Sequence[str]) -> str:
-    return "".join(f"/{step}" for step in steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 from kit.errors import Violation
 from packs.formats import FORMATS
+from packs.pointers import EACH, pointer
 
 from intake.domain.wording import violation
 
@@ -21,7 +22,6 @@ DATE_EARLIEST = "1970-01-01"
 DATE_LATEST = "2199-12-31"
 SCHEMA_DEPTH_MAX = 40
 
-EACH = "*"
 Path = tuple[str, ...]
 Members = Callable[[str], frozenset[str]]
 
@@ -92,11 +92,6 @@ class Shape:
                     yield violation(place, "DATE_OUT_OF_RANGE", language, earliest=DATE_EARLIEST, latest=DATE_LATEST)
                 elif allowed is not None and found not in allowed:
                     yield violation(place, "UNKNOWN_CODE", language, list=probe.list)
-
-
-def pointer(path: Sequence[str | int]) -> str:
-    """RFC 6901."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def _told(error: jsonschema_rs.ValidationError, place: str, language: str) -> Iterator[Violation]:

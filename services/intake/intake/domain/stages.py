@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from kit.errors import Forbidden, NotFound, Refused, Violation
-from packs import ExpressionError, expressions
+from packs import ExpressionError, expressions, pointers
 from packs.amendments import covers
 from packs.model import Admission, DocumentType, Pack, Requirement, Stage, Transition
 
@@ -78,7 +78,9 @@ def unready(pack: Pack, judged: Sequence[Judged], language: str) -> list[Violati
 
 def marks(kind: DocumentType, body: Body) -> dict[str, str]:
     """Place → the value that nobody else may have."""
-    found = ((one.pointer, value_at(body, one.pointer)) for one in kind.readiness if one.unique)
+    found = (
+        (one.pointer, pointers.value_at(body, pointers.steps(one.pointer))) for one in kind.readiness if one.unique
+    )
     encode = msgspec.json.Encoder(order="sorted").encode
     return {place: encode(value).decode() for place, value in found if value is not None}
 
@@ -92,13 +94,7 @@ def rivals(kind: DocumentType) -> list[str]:
 
 def admitted(admission: Admission, body: Body) -> Admitted:
     names = (admission.name, admission.kind, admission.company_number, admission.billing_mode)
-    return Admitted(*(str(value_at(body, pointer) or "") for pointer in names))
-
-
-def value_at(body: Any, pointer: str) -> Any:
-    for name in pointer.removeprefix("/").split("/"):
-        body = body.get(name) if isinstance(body, Mapping) else None
-    return body
+    return Admitted(*(str(pointers.value_at(body, pointers.steps(pointer)) or "") for pointer in names))
 
 
 def _before_the_case(kind: DocumentType) -> Iterator[str]:
@@ -111,7 +107,7 @@ def _before_the_case(kind: DocumentType) -> Iterator[str]:
 def _is_met(requirement: Requirement, body: Body, taken: Taken) -> bool:
     if requirement.expression is not None:
         return _holds(requirement.expression, body)
-    return value_at(body, requirement.pointer) is not None and requirement.pointer not in taken
+    return pointers.value_at(body, pointers.steps(requirement.pointer)) is not None and requirement.pointer not in taken
 
 
 def _holds(expression: str, body: Body) -> bool:

@@ -8,6 +8,7 @@ from ..errors import Finding
 from ..expressions import validate
 from ..filing import Admission, Requirement, Stage
 from ..model import DocumentType
+from ..pointers import steps
 from ..source import Place
 from .subject import Subject
 
@@ -84,7 +85,7 @@ def _admission_faults(kind: DocumentType, admission: Admission) -> Iterator[tupl
 
 
 def _is_in(schema: object, pointer: str) -> bool:
-    for name in pointer.removeprefix("/").split("/"):
+    for name in steps(pointer):
         members = schema.get("properties") if isinstance(schema, dict) else None
         if not isinstance(members, dict) or name not in members:
             return False
