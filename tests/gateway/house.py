@@ -16,7 +16,7 @@ from gateway.settings import GatewaySettings
 from kit.auth import Principal
 from kit.testing import TokenMint, a_principal
 
-from tests.gateway.fakes import FakeServices
+from tests.gateway.fakes.services import FakeServices
 
 START_S = 10.0
 
