@@ -1,6 +1,5 @@
 """The linter finds each fault where it stands, and nothing in a pack without faults."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,27 @@ from packs.lint import RULES, lint
 from packs.reader import PACKS_FOLDER
 
 from tests.packs.builders import PackFolder, move, state, words
-
-TYPE = "document_types/permit/type.yaml"
-SCHEMA = "document_types/permit/schema.json"
-Change = Callable[[PackFolder], Any]
+from tests.packs.faults import (
+    A_STRING,
+    AGAIN,
+    AMENDMENT,
+    RUNG,
+    SCHEMA,
+    TYPE,
+    Change,
+    a_refund_of_nothing,
+    add,
+    amended,
+    drop,
+    golden,
+    price,
+    property_,
+    put,
+    refunding,
+    step_ladder,
+    tacit,
+    together,
+)
 
 
 def test_a_pack_without_faults_has_no_findings(pack_folder: PackFolder) -> None:
@@ -50,129 +66,6 @@ def test_a_step_that_silence_decides_is_without_faults(pack_folder: PackFolder) 
 def test_every_pack_here_is_without_faults(pack: Path) -> None:
     assert [str(finding) for finding in lint(pack)] == []
 
-
-def put(container: str, *place: Any, value: Any) -> Change:
-    """Sets one thing in one file of the pack."""
-
-    def change(folder: PackFolder) -> None:
-        if not place:
-            folder[container] = value
-            return
-        inner = folder[container]
-        for step in place[:-1]:
-            inner = inner[step]
-        inner[place[-1]] = value
-
-    return change
-
-
-def drop(container: str, *place: Any) -> Change:
-    def change(folder: PackFolder) -> None:
-        inner = folder[container]
-        for step in place[:-1]:
-            inner = inner[step]
-        del inner[place[-1]]
-
-    return change
-
-
-def add(container: str, *place: Any, value: Any) -> Change:
-    def change(folder: PackFolder) -> None:
-        inner = folder[container]
-        for step in place:
-            inner = inner[step]
-        inner.append(value)
-
-    return change
-
-
-def property_(name: str, value: dict[str, Any]) -> Change:
-    return put(SCHEMA, "properties", name, value=value)
-
-
-def golden(*place: Any, value: Any) -> Change:
-    return put("golden/permit.yaml", *place, value=value)
-
-
-def refunding(*changes: tuple[str, Any], times: int = 1) -> Change:
-    """A refund, with one thing wrong."""
-
-    def change(folder: PackFolder) -> None:
-        refund = {
-            "key": "RB",
-            "labels": words("Rejected by the bank"),
-            "document_types": ["permit"],
-            "event": "bank_reject",
-            "from_states": ["WITH_BANK"],
-            "tariffs": ["PERMIT"],
-            "share": "0.5",
-        }
-        folder["refunds.yaml"] = {"refunds": [{**refund, **dict(changes)}] * times}
-
-    return change
-
-
-def a_refund_of_nothing(folder: PackFolder) -> None:
-    refunding()(folder)
-    folder["tariff.yaml"]["versions"][0]["items"][0]["document_type"] = None
-
-
-def price(**changes: Any) -> Change:
-    def change(folder: PackFolder) -> None:
-        versions = folder["tariff.yaml"]["versions"]
-        versions[0]["effective_to"] = "2026-06-30"
-        versions.append({**versions[0], "version": "later", "effective_to": None, **changes})
-
-    return change
-
-
-A_STRING = {"type": "string", "maxLength": 3, "x-labels": words("X")}
-
-
-def amended(*changes: tuple[tuple[Any, ...], Any]) -> Change:
-    """A type whose granted documents may be amended, with one thing wrong."""
-
-    def change(folder: PackFolder) -> None:
-        kind = folder[TYPE]
-        kind["states"] = [*kind["states"][:2], state("GRANTED"), state("PENDING"), kind["states"][3]]
-        kind["transitions"] += [
-            move("GRANTED", "amend", "PENDING"),
-            move("PENDING", "amend_accept", "GRANTED"),
-            move("PENDING", "amend_reject", "GRANTED"),
-        ]
-        outcomes = {"accept": {"then": "next"}, "reject": {"then": "close", "needs_reason": True}}
-        step = {
-            **{"key": "again", "agency": {"code": "BANK-1"}, "role": "bank_officer", "sla_seconds": 60},
-            **{"asked": words("Still?"), "fields": ["/amount"], "outcomes": outcomes},
-        }
-        kind["amendment"] = {"states": ["GRANTED"], "fields": ["/amount"], "steps": [step]}
-        for place, value in changes:
-            put(TYPE, *place, value=value)(folder)
-
-    return change
-
-
-def tacit(**changes: Any) -> Change:
-    return put(TYPE, "steps", 0, "tacit", value={"outcome": "accept", "seconds": 7200, **changes})
-
-
-RUNG = {"key": "a", "notify": ["agency"], "labels": words("Rung")}
-
-
-def step_ladder(*rungs: dict[str, Any]) -> Change:
-    return put(TYPE, "steps", 0, "ladder", value=[{**RUNG, **rung} for rung in rungs])
-
-
-def together(*changes: Change) -> Change:
-    def change(folder: PackFolder) -> None:
-        for one in changes:
-            one(folder)
-
-    return change
-
-
-AMENDMENT = ("amendment",)
-AGAIN = ("amendment", "steps", 0)
 
 # What is done to the pack · the file that is found at fault · text on the line · text of the finding.
 
@@ -520,61 +413,6 @@ def test_a_step_that_rules_may_skip_leaves_the_document_where_it_was(pack_folder
         move("CONTROLLED", "send_to_bank", "WITH_BANK"),
     ]
     assert lint(pack_folder.write()) == []
-
-
-def asking(folder: PackFolder, **terms: Any) -> None:
-    """The bank of the invented country may ask, and everything stands as it should."""
-    folder.type["states"].append(state("ASKED"))
-    folder.type["transitions"] += [
-        move("WITH_BANK", "ask", "ASKED", "bank"),
-        move("ASKED", "answered", "WITH_BANK", "declarant"),
-        move("ASKED", "lapsed", "WITH_BANK"),
-    ]
-    information = {"asks": "ask", "answered": "answered", "lapses": "lapsed", **terms}
-    folder.type["steps"][0]["information"] = information
-
-
-def test_a_step_may_ask_for_information(pack_folder: PackFolder) -> None:
-    asking(pack_folder)
-    assert lint(pack_folder.write()) == []
-
-
-@pytest.mark.parametrize(
-    ("without", "message"),
-    [
-        ("ask", "no transition ask from WITH_BANK"),
-        ("answered", "no transition answered from ASKED back to WITH_BANK"),
-        ("lapsed", "no transition lapsed from ASKED back to WITH_BANK"),
-    ],
-)
-def test_waiting_for_information_begins_and_ends(pack_folder: PackFolder, without: str, message: str) -> None:
-    asking(pack_folder)
-    moves = pack_folder.type["transitions"]
-    pack_folder.type["transitions"] = [one for one in moves if one["event"] != without]
-    assert message in [finding.message for finding in lint(pack_folder.write())]
-
-
-def test_nobody_returns_to_where_nobody_asks(pack_folder: PackFolder) -> None:
-    asking(pack_folder, answer_seconds=0)
-    pack_folder.type["transitions"].append(move("ASKED", "answered", "FILED"))
-    messages = [finding.message for finding in lint(pack_folder.write())]
-    assert messages == ["answered leads to FILED, where nobody asks", "a term is a positive number of seconds"]
-
-
-def test_beside_one_that_waits_another_may_end_the_step(pack_folder: PackFolder) -> None:
-    asking(pack_folder)
-    step = pack_folder.type["steps"][0]
-    step |= {"agency": {"rules": "control"}, "role": "agency_officer"}
-    messages = [finding.message for finding in lint(pack_folder.write())]
-    wanted = "no transition bank_reject from ASKED: another agency may end the step while one waits"
-    assert wanted in messages
-
-
-def test_a_case_asks_where_the_pack_lets_it(pack_folder: PackFolder) -> None:
-    asked = {"document": "permit", "step": "bank", "questions": ["Why?"], "reason": "so"}
-    pack_folder["golden/permit.yaml"]["steps"].insert(1, {"as": "bank", "request_information": asked})
-    messages = [finding.message for finding in lint(pack_folder.write())]
-    assert messages == ["permit asks no information at bank"]
 
 
 def test_every_rule_has_a_name_that_says_what_it_checks() -> None:
