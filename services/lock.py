@@ -4,6 +4,8 @@ import pathlib
 import subprocess
 import sys
 
+# The oldest that is promised: what its first patch releases need beside the others is pinned as well.
+PYTHON = "3.11"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -11,6 +13,7 @@ def resolve(target: str, *groups: str) -> None:
     members = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/*/pyproject.toml"))]
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "-q", "--upgrade", "--generate-hashes"),
+        *("--python-version", PYTHON),
         *("--no-emit-index-url", "--no-header", "--no-annotate", "--no-emit-find-links"),
         *("pyproject.toml", *members, "proto/gen/pyproject.toml", *groups),
     ]
