@@ -8,7 +8,9 @@ from kit import clock, ids
 from kit.bus import Publisher, Subscription
 from kit.bus.postgres import PostgresPublisher, PostgresSubscription, prepare
 from kit.database import Database
+from kit.errors import Unavailable
 from kit.events import Event
+from kit.testing import create_database
 
 TOPIC = "tests.thing.v1"
 Subscribe = Callable[[str], Subscription]
@@ -24,6 +26,27 @@ async def bus(database_url: str) -> AsyncIterator[tuple[Publisher, Subscribe]]:
     publisher = PostgresPublisher(await Database.open(database_url))
     yield publisher, lambda group: PostgresSubscription(database_url, group, [TOPIC, "tests.other.v1"])
     await publisher.close()
+
+
+async def test_the_bus_says_who_it_is_and_stays_the_same(bus: tuple[Publisher, Subscribe]) -> None:
+    publisher, _ = bus
+    first = await publisher.cluster_id()
+    await publisher.publish([an_event()])
+    assert first
+    assert await publisher.cluster_id() == first
+
+
+async def test_a_bus_that_lost_its_data_is_another_one(postgres_url: str) -> None:
+    seen = set()
+    for _ in range(2):
+        url = await create_database(postgres_url)
+        publisher = PostgresPublisher(await Database.open(url))
+        with pytest.raises(Unavailable):
+            await publisher.cluster_id()
+        await prepare(url)
+        seen.add(await publisher.cluster_id())
+        await publisher.close()
+    assert len(seen) == 2
 
 
 async def test_what_is_published_is_read_in_order_and_not_moved_past_until_committed(

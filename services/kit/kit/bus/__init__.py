@@ -10,6 +10,12 @@ class Publisher(Protocol):
     async def publish(self, events: Sequence[Event]) -> None:
         """Returns when all are durable, in the order given; raises Unavailable otherwise, having kept any part."""
 
+    async def cluster_id(self) -> str:
+        """Who keeps what was published, asked afresh: another id means that earlier events are gone from the bus.
+
+        Raises Unavailable while the bus does not answer, or is there but not yet ready to be published to.
+        """
+
     async def close(self) -> None: ...
 
 

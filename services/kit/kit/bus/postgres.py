@@ -38,6 +38,16 @@ class PostgresPublisher:
                 await _append(tx, topic, [event for event in events if event.topic == topic])
             await tx.execute(f"select pg_notify('{CHANNEL}', '')")
 
+    async def cluster_id(self) -> str:
+        async with self._database.connection() as connection:
+            try:
+                row = await (await connection.execute("select id::text from cluster")).fetchone()
+            except psycopg.errors.UndefinedTable:
+                row = None
+        if row is None:
+            raise Unavailable("OVERLOADED", "the bus is not prepared")
+        return str(row[0])
+
     async def close(self) -> None:
         await self._database.close()
 
