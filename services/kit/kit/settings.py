@@ -18,6 +18,7 @@ class ServiceSettings(BaseSettings):
     database_url: str = ""
     database_connections_max: int = 8
     bus_url: str = ""
+    kafka_bootstrap: str = ""
     redis_url: str = ""
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
