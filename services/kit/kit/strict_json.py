@@ -3,7 +3,7 @@
 import json
 from typing import Any, NoReturn
 
-from kit.errors import Malformed
+from kit.errors import Malformed, TooLarge
 
 DEPTH_MAX = 32
 NUMBER_CHARS_MAX = 40
@@ -26,6 +26,16 @@ def loads(raw: bytes, *, depth_max: int = DEPTH_MAX) -> Any:
     if "\\u" in text or "\x00" in text:
         _refuse_bad_text(value)
     _refuse_depth(value, depth_max)
+    return value
+
+
+def bounded_object(raw: bytes, bytes_max: int, what: str) -> dict[str, Any]:
+    """`what` begins the sentence of a refusal: "a payment". Raises TooLarge, Malformed."""
+    if len(raw) > bytes_max:
+        raise TooLarge("TOO_LARGE", f"{what} is at most {bytes_max} bytes")
+    value = loads(raw)
+    if not isinstance(value, dict):
+        raise Malformed("MALFORMED", f"{what} is a JSON object")
     return value
 
 

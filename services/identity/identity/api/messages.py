@@ -88,7 +88,7 @@ def application(message: pb.SignUpRequest) -> Application:
     )
 
 
-def user_asked(message: pb.User) -> User:
+def user_asked(message: pb.User | pb.Invitation) -> User:
     return User(
         id="",
         organisation_id=reference(message.organisation_id, "/organisation_id"),
@@ -108,17 +108,6 @@ def user(value: User) -> pb.User:
         language=value.language,
         roles=value.roles,
         dismissed_at=wire.timestamp(value.dismissed_at),
-    )
-
-
-def person_invited(message: pb.Invitation) -> User:
-    return User(
-        id="",
-        organisation_id=reference(message.organisation_id, "/organisation_id"),
-        email=message.email,
-        name=message.name,
-        language=message.language,
-        roles=tuple(message.roles),
     )
 
 

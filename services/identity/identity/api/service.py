@@ -166,7 +166,7 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
         return pb.ChangeUserRolesResponse(user=messages.user(changed))
 
     async def InviteUser(self, request: pb.InviteUserRequest, context: Any) -> pb.InviteUserResponse:
-        asked, wanted = Asked(caller(), request.request_id), messages.person_invited(request.invitation)
+        asked, wanted = Asked(caller(), request.request_id), messages.user_asked(request.invitation)
         sent = await invitations.invite(self._db, self._vault, self._sealer, asked, wanted)
         return pb.InviteUserResponse(invitation=messages.invitation(sent))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from kit import strict_json
-from kit.errors import Invalid, Malformed, Refused, TooLarge, Violation
+from kit.errors import Invalid, Refused, Violation
 from packs import amendments as rules
 from packs import pointers
 from packs.model import Amendment as Terms
@@ -69,11 +69,7 @@ class Amendment:
 
 def read(raw: bytes, language: str) -> Request:
     """Raises TooLarge, Malformed, Invalid."""
-    if len(raw) > REQUEST_BYTES_MAX:
-        raise TooLarge("TOO_LARGE", f"an amendment is at most {REQUEST_BYTES_MAX} bytes")
-    value = strict_json.loads(raw)
-    if not isinstance(value, dict):
-        raise Malformed("MALFORMED", "an amendment is a JSON object")
+    value = strict_json.bounded_object(raw, REQUEST_BYTES_MAX, "an amendment")
     faults = [*_unknown(value, language), *_misshapen(value, language)]
     if faults:
         raise Invalid("INVALID_DOCUMENT", violations=faults)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit import strict_json
-from kit.errors import Invalid, Malformed, TooLarge, Violation
+from kit.errors import Invalid, Violation
 from packs import ExpressionError, expressions, pointers
 from packs.model import BankChange, Pack
 
@@ -31,11 +31,7 @@ class Request:
 
 def read(raw: bytes, language: str) -> Request:
     """Raises TooLarge, Malformed, Invalid."""
-    if len(raw) > REQUEST_BYTES_MAX:
-        raise TooLarge("TOO_LARGE", f"a change of bank is at most {REQUEST_BYTES_MAX} bytes")
-    asked = strict_json.loads(raw)
-    if not isinstance(asked, dict):
-        raise Malformed("MALFORMED", "a change of bank is a JSON object")
+    asked = strict_json.bounded_object(raw, REQUEST_BYTES_MAX, "a change of bank")
     faults = list(_faults(asked, language))
     if faults:
         raise Invalid("INVALID_DOCUMENT", violations=faults)

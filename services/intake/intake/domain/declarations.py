@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from kit import strict_json
-from kit.errors import Invalid, Malformed, TooLarge, Violation
+from kit.errors import Invalid, Violation
 from packs.model import DocumentType
 
 from intake.domain.envelope import REQUEST_BYTES_MAX
@@ -95,11 +95,7 @@ class Line:
 
 def read(number: str, request: bytes, language: str, now: datetime) -> Told:
     """Raises TooLarge, Malformed, Invalid."""
-    if len(request) > REQUEST_BYTES_MAX:
-        raise TooLarge("TOO_LARGE", f"an event is at most {REQUEST_BYTES_MAX} bytes")
-    asked = strict_json.loads(request)
-    if not isinstance(asked, dict):
-        raise Malformed("MALFORMED", "an event is a JSON object")
+    asked = strict_json.bounded_object(request, REQUEST_BYTES_MAX, "an event")
     faults = SHAPE.violations(asked, _no_codes, language) or list(_faults(number, asked, language, now))
     if faults:
         raise Invalid("INVALID_DOCUMENT", violations=faults)

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from kit import strict_json
-from kit.errors import Invalid, Malformed, TooLarge, Violation
+from kit.errors import Invalid, Malformed, Violation
 from packs import pointers
 
 from intake.domain.wording import violation
@@ -43,11 +43,7 @@ def fingerprint(request: bytes) -> bytes:
 
 def read(request: bytes, language: str) -> Envelope:
     """Raises TooLarge, Malformed, Invalid."""
-    if len(request) > REQUEST_BYTES_MAX:
-        raise TooLarge("TOO_LARGE", f"a submission is at most {REQUEST_BYTES_MAX} bytes")
-    value = strict_json.loads(request)
-    if not isinstance(value, dict):
-        raise Malformed("MALFORMED", "a submission is a JSON object")
+    value = strict_json.bounded_object(request, REQUEST_BYTES_MAX, "a submission")
     faults = [*unknown_members(value, _MEMBERS, language), *_faults(value, language)]
     if faults:
         raise Invalid("INVALID_DOCUMENT", violations=faults)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from kit import strict_json
-from kit.errors import Invalid, Malformed, TooLarge, Violation
+from kit.errors import Invalid, Violation
 
 from intake.domain.canonical import canonical
 from intake.domain.shape import Members, Shape
@@ -87,11 +87,7 @@ class Imputation:
 
 def terms(request: bytes, members: Members, language: str, today: date) -> Terms:
     """Raises TooLarge, Malformed, Invalid."""
-    if len(request) > REQUEST_BYTES_MAX:
-        raise TooLarge("TOO_LARGE", f"an imputation is at most {REQUEST_BYTES_MAX} bytes")
-    asked = strict_json.loads(request)
-    if not isinstance(asked, dict):
-        raise Malformed("MALFORMED", "an imputation is a JSON object")
+    asked = strict_json.bounded_object(request, REQUEST_BYTES_MAX, "an imputation")
     faults = SHAPE.violations(asked, members, language) or _meaning_faults(asked, language, today)
     if faults:
         raise Invalid("INVALID_DOCUMENT", violations=faults)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 from kit import strict_json
-from kit.errors import Invalid, Malformed, TooLarge
+from kit.errors import Invalid
 
 from intake.domain.canonical import canonical
 from intake.domain.imputations import CLOCK_SKEW, EARLIEST
@@ -86,11 +86,7 @@ class PaymentEntry:
 
 def order(request: bytes, members: Members, language: str, today: date) -> Order:
     """Raises TooLarge, Malformed, Invalid."""
-    if len(request) > REQUEST_BYTES_MAX:
-        raise TooLarge("TOO_LARGE", f"a payment is at most {REQUEST_BYTES_MAX} bytes")
-    asked = strict_json.loads(request)
-    if not isinstance(asked, dict):
-        raise Malformed("MALFORMED", "a payment is a JSON object")
+    asked = strict_json.bounded_object(request, REQUEST_BYTES_MAX, "a payment")
     faults = SHAPE.violations(asked, members, language)
     latest = today + CLOCK_SKEW
     if not faults and not EARLIEST <= date.fromisoformat(asked["paid_on"]) <= latest:
