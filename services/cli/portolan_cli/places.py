@@ -7,6 +7,7 @@ from packs import default_pack_path
 
 HOME_VARIABLE = "PORTOLAN_HOME"
 HOME_NAME = ".portolan"
+CLOCK_NAME = "clock-ahead-s"
 
 
 def workspace() -> Path:
@@ -25,6 +26,11 @@ def home(chosen: Path | None = None) -> Path:
         return chosen.resolve()
     from_environment = os.environ.get(HOME_VARIABLE)
     return Path(from_environment).resolve() if from_environment else workspace() / HOME_NAME
+
+
+def clock_file(home: Path) -> Path:
+    """By how many seconds what runs here has been moved on."""
+    return home / CLOCK_NAME
 
 
 def pack(chosen: Path | None = None) -> Path:

@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from kit import telemetry
+from kit import clock, telemetry
 from kit.errors import Forbidden, PortolanError, Unauthenticated
 
 AUDIENCE = "portolan"
@@ -111,7 +111,7 @@ class TokenVerifier:
             if len(self._cache) >= CACHE_TOKENS_MAX:
                 self._cache.clear()
             self._cache[token] = principal
-        if principal.expires_at + LEEWAY_S < time.time() or self._is_revoked(principal):
+        if principal.expires_at + LEEWAY_S < clock.epoch_s() or self._is_revoked(principal):
             self._cache.pop(token, None)
             raise Unauthenticated("UNAUTHENTICATED", "the token has expired or was revoked")
         return principal
@@ -121,7 +121,7 @@ class TokenVerifier:
             self._revoked[one.subject] = max(one.revoked_at, self._revoked.get(one.subject, 0.0))
             self._sequence = max(self._sequence, one.sequence)
         if revoked:
-            since = time.time() - REVOKED_KEPT_S
+            since = clock.epoch_s() - REVOKED_KEPT_S
             self._revoked = {subject: at for subject, at in self._revoked.items() if at > since}
 
     async def watch_revocations(self, source: RevocationSource, stop: asyncio.Event) -> None:
@@ -176,7 +176,11 @@ class TokenVerifier:
 
 
 _CLAIMS = jwt.JWTClaimsRegistry(
-    leeway=LEEWAY_S, aud={"essential": True, "value": AUDIENCE}, exp={"essential": True}, sub={"essential": True}
+    now=lambda: int(clock.epoch_s()),
+    leeway=LEEWAY_S,
+    aud={"essential": True, "value": AUDIENCE},
+    exp={"essential": True},
+    sub={"essential": True},
 )
 
 
@@ -207,7 +211,7 @@ def in_language(principal: Principal, language: str) -> Principal:
 
 def service_token(service: str, secret: str) -> str:
     """One service proves to another who it is: name, expiry and their HMAC under the secret both hold."""
-    body = f"{service}.{int(time.time()) + SERVICE_TOKEN_SECONDS}"
+    body = f"{service}.{int(clock.epoch_s()) + SERVICE_TOKEN_SECONDS}"
     return f"{SERVICE_PREFIX}{body}.{_seal(body, secret.encode())}"
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from kit import telemetry
+from kit import clock, telemetry
 from kit.settings import ServiceSettings
 
 Job = Callable[[], Awaitable[None]]
@@ -41,6 +41,7 @@ class Parts:
 def main(service: str, settings: S, build: Callable[[S], Awaitable[Parts]]) -> None:
     """`python -m <service> KIND`, KIND being a job, a loop, or `all`: migrate, seed, then every loop in one process."""
     telemetry.start(service, settings.metrics_port)
+    clock.set_ahead(settings.clock_ahead_s, settings.clock_file)
     uvloop.run(_run(service, sys.argv[1] if len(sys.argv) == 2 else "", settings, build))
 
 

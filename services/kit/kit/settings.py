@@ -1,8 +1,9 @@
 """The environment as one frozen object. Every name has the prefix PORTOLAN_."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -29,3 +30,13 @@ class ServiceSettings(BaseSettings):
     routing_target: str = ""
     billing_target: str = ""
     notifications_target: str = ""
+    # Tests and demonstrations alone: by how much this process is ahead of its machine, and the file that moves it on.
+    clock_ahead_s: float = 0.0
+    clock_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _real_clocks_are_not_moved(self) -> Self:
+        is_moved = self.clock_ahead_s != 0 or self.clock_file is not None
+        if is_moved and (self.profile == "cluster" or not self.demo_mode):
+            raise ValueError("the clock is moved in demo mode alone, and never in the cluster profile")
+        return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from psycopg.conninfo import make_conninfo
 
-from kit import ids
+from kit import clock, ids
 from kit.auth import ALGORITHM, AUDIENCE, Principal
 
 TOKEN_SECONDS = 300
@@ -36,7 +35,7 @@ class TokenMint:
         return {"test": json.dumps(self._key.as_dict(private=False))}
 
     def token(self, principal: Principal) -> str:
-        now = int(time.time())
+        now = int(clock.epoch_s())
         claims: dict[str, Any] = {
             "iss": "test",
             "aud": AUDIENCE,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from portolan_cli import places
 from portolan_cli.embedded import ports
 
 SERVICES = ("identity", "intake", "routing", "billing", "notifications")
@@ -103,6 +104,7 @@ def _environment(name: str, around: Surroundings) -> dict[str, str]:
         "PORTOLAN_PROFILE": "embedded",
         "PORTOLAN_DEMO_MODE": "true",
         "PORTOLAN_HOME": str(around.home),
+        "PORTOLAN_CLOCK_FILE": str(places.clock_file(around.home)),
         "PORTOLAN_PACK_PATH": str(around.pack),
         "PORTOLAN_BUS_URL": around.database_urls[BUS_DATABASE],
         "PORTOLAN_SERVICE_SECRET": around.service_secret,

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
+from kit import clock
 from kit import grpc as kit_grpc
 from kit.errors import Malformed, PortolanError, Unavailable
 from portolan.intake.v1 import intake_pb2
@@ -71,7 +72,7 @@ async def _next(call: Call, document_id: str, seen: int) -> Sequence[TimelineIte
     session.admit(AUTHORITY[call.operation_id], caller)
     began = time.monotonic()
     try:
-        found = await _news(call, document_id, seen, min(WAIT_S, max(0.0, caller.expires_at - time.time())))
+        found = await _news(call, document_id, seen, min(WAIT_S, max(0.0, caller.expires_at - clock.epoch_s())))
     except Unavailable:
         found = []
     if not found and time.monotonic() - began < AWAY_PAUSE_S:

@@ -76,4 +76,5 @@ async def _promote(tx: Tx, organisation: Organisation) -> None:
 
 async def forget_unconfirmed(db: Database) -> None:
     async with db.transaction() as tx:
-        await applicants.forget(tx, clock.now() - timedelta(days=UNCONFIRMED_DAYS))
+        now = clock.now()
+        await applicants.forget(tx, now - timedelta(days=UNCONFIRMED_DAYS), now)

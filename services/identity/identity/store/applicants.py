@@ -78,7 +78,7 @@ async def end_invitations(tx: Tx, organisation_id: str, at: datetime) -> None:
     )
 
 
-async def forget(tx: Tx, before: datetime) -> None:
+async def forget(tx: Tx, before: datetime, now: datetime) -> None:
     """Those whose first person never came, with the invitations that were never used."""
     cursor = await tx.execute(
         f"""
@@ -87,12 +87,12 @@ async def forget(tx: Tx, before: datetime) -> None:
           and not exists (select 1 from users where organisation_id = organisations.id)
           and not exists (
               select 1 from invitations
-              where organisation_id = organisations.id and ended_at is null and expires_at > now()
+              where organisation_id = organisations.id and ended_at is null and expires_at > %s
           )
         limit {FORGOTTEN_AT_ONCE_MAX}
         for update skip locked
         """,
-        [before],
+        [before, now],
     )
     forgotten = [row[0] for row in await cursor.fetchall()]
     await tx.execute("delete from invitations where organisation_id = any(%s)", [forgotten])
