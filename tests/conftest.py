@@ -12,6 +12,8 @@ from kit.migrate import migrate
 from kit.testing import TokenMint, create_database
 from portolan_cli.embedded.postgres import EmbeddedPostgres
 
+from tests.kit.redis_server import RedisServer, free_port
+
 telemetry.start("tests")
 
 # What the caller's shell or make sets is not the tests' business.
@@ -62,3 +64,11 @@ async def service_database(request: pytest.FixtureRequest, postgres_url: str) ->
 @pytest.fixture(scope="session")
 def mint() -> TokenMint:
     return TokenMint()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    server = RedisServer(free_port())
+    server.start()
+    yield server
+    server.stop()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import uvicorn
+from kit import service
 from kit.auth import TokenVerifier
 from kit.process import Parts
 from kit.remote_keys import RemoteKeys
@@ -49,24 +50,28 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(wiring.verifier.watch_revocations(keys.revocations, stop))
+            tasks.create_task(wiring.shared.run(stop))
             tasks.create_task(wiring.contract.run(stop))
             tasks.create_task(wiring.submissions.run(late_stop))
             await _serve_http(create_app(wiring), wiring, stop)
             late_stop.set()
     finally:
         await wiring.upstreams.close()
+        await wiring.shared.close()
 
 
 def wire(settings: GatewaySettings) -> Wiring:
     upstreams = Upstreams.open(settings)
+    shared = service.shared(settings, settings.rate_sharers)
     return Wiring(
         settings=settings,
         upstreams=upstreams,
         verifier=TokenVerifier(RemoteKeys(upstreams.channels["identity"])),
-        rates=Rates(settings),
+        rates=Rates(settings, shared),
         submissions=Submissions(upstreams.open_submissions, settings),
         contract=Contract(upstreams, partial(openapi.build, OPERATIONS)),
         streams=Streams(settings),
+        shared=shared,
     )
 
 

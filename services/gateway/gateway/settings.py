@@ -27,7 +27,8 @@ class GatewaySettings(ServiceSettings):
     coalesced_messages_in_flight_max: int = 8
     submissions_waiting_max: int = 2048
 
-    rate_storage_url: str = "async+memory://"
+    # How many gateways are thought to share the limits below while Redis is away: each then allows its part.
+    rate_sharers: int = 2
     submissions_per_minute: int = 100_000
     reads_per_minute: int = 60_000
     writes_per_minute: int = 60_000

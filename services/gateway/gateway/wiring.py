@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kit.auth import TokenVerifier
+from kit.shared import Shared
 
 from gateway.contract import Contract
 from gateway.rates import Rates
@@ -30,4 +31,5 @@ class Wiring:
     submissions: Submissions
     contract: Contract
     streams: Streams
+    shared: Shared
     standing: Standing = field(default_factory=Standing)

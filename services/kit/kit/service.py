@@ -16,6 +16,10 @@ from kit.process import Job, Loop
 from kit.relay import Relay
 from kit.remote_keys import RemoteKeys
 from kit.settings import ServiceSettings
+from kit.shared import Shared
+from kit.shared.inprocess import InProcess
+from kit.shared.redis import RedisShared
+from kit.shared.sturdy import Sturdy
 
 RELAY_CONNECTIONS_MAX = 2
 
@@ -41,6 +45,11 @@ def relay_loop(settings: ServiceSettings, service: str, database: Database) -> L
         await Relay(service, database, await publisher(settings)).run(stop)
 
     return loop
+
+
+def shared(settings: ServiceSettings, sharers: int = 1) -> Shared:
+    """`sharers`: how many processes are thought to share the limits while Redis is away."""
+    return Sturdy(RedisShared(settings.redis_url), sharers) if settings.redis_url else InProcess()
 
 
 class RemoteVerifier:

@@ -30,6 +30,11 @@ CONSUMER_BEHIND_SECONDS = Gauge(
     "How old the last handled event was when it was handled. When it grows, effects arrive late.",
     ["consumer"],
 )
+REDIS_AWAY = Gauge(
+    "portolan_redis_away",
+    "1 while Redis does not answer this process. Limits are then each gateway's own and stricter, caches are cold, "
+    "timelines a second later; nothing is lost or wrong. Look at Redis.",
+)
 
 
 def start(service: str, metrics_port: int = 0) -> None:
