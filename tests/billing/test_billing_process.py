@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from billing import actions
 from billing.main import add, build
 from billing.settings import Settings
+from kit import clock, operating, outbox, service
 from kit.auth import TokenVerifier
 from kit.bus.postgres import PostgresPublisher, PostgresSubscription
 from kit.database import Database
 from kit.errors import Forbidden, Unauthenticated
 from kit.grpc import Server, call, channel
+from kit.migrate import migrate
 from kit.process import Parts
+from kit.relay import Relay
 from kit.testing import TokenMint, a_principal, create_database
 from packs import reader
 from portolan.billing.v1 import billing_pb2, billing_pb2_grpc, events_pb2
 
-from tests.billing.builders import an_event, submitted
+from tests.billing.builders import an_event, count, rows, submitted
 
 CHARGES = "portolan.billing.charge.v1"
 
@@ -56,6 +60,45 @@ async def test_a_submission_on_the_bus_comes_back_as_a_charge(parts: Parts, sett
     await asyncio.gather(*running, heard.close(), publisher.close())
     recorded = events_pb2.ChargeRecorded.FromString(charges[0].payload)
     assert (recorded.tariff, recorded.net.amount_minor, recorded.payer_sequence) == (item.code, item.net_minor, 1)
+
+
+async def test_what_intake_says_again_is_charged_no_second_time(
+    parts: Parts, settings: Settings, postgres_url: str
+) -> None:
+    """Intake's outbox, its relay, a bus that is lost, and a replay beside: one charge, one journal, one fact of it."""
+    intake_url = await create_database(postgres_url)
+    await migrate(intake_url, "nobody", Path("nowhere"))
+    intake, billing = await Database.open(intake_url), await Database.open(settings.database_url)
+    item = reader.read(reader.default_pack_path()).tariff[0].items[0]
+    said = submitted(document_type=item.document_type or "", state=item.billed_at or "")
+    async with intake.transaction() as tx:
+        await outbox.append(tx, topic="portolan.intake.document.v1", key="doc-1", message=said)
+    relay = Relay("intake", intake, await service.publisher(settings))
+    stop = asyncio.Event()
+    running = [asyncio.create_task(parts.loops["consumer"](stop)), asyncio.create_task(relay.run(stop))]
+    since = clock.now() - timedelta(hours=1)
+    replay = operating.commands("intake", intake_url, lambda: service.publisher(settings))["replay"]
+    for _ in range(2):
+        assert await replay(["--since", since.isoformat(), "--reason", "to see that nothing changes"]) == 0
+    async with asyncio.timeout(20):
+        heard = 0
+        while heard < 3:
+            heard = await _heard(settings)
+            await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.gather(*running)
+    for table in ("charges", "journals", "outbox"):
+        assert await count(billing, table) == 1, table
+    await asyncio.gather(intake.close(), billing.close())
+
+
+async def _heard(settings: Settings) -> int:
+    bus = await Database.open(settings.bus_url, size_max=1)
+    found = await rows(
+        bus, "select position + 1 from positions where consumer_group = 'billing' and topic like '%document%'"
+    )
+    await bus.close()
+    return found[0][0] if found else 0
 
 
 @pytest.mark.service("billing")

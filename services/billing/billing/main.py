@@ -28,8 +28,9 @@ async def build(settings: Settings) -> Parts:
         loops={
             "api": _api(settings, db, desk),
             "consumer": _consumer(settings, db, desk),
-            "relay": service.relay_loop(settings, NAME, db),
+            "relay": service.relay_loop(settings, NAME),
         },
+        commands=service.commands(settings, NAME),
         close=db.close,
     )
 

@@ -14,7 +14,7 @@ from kit.database import Database
 from kit.grpc import Server
 from kit.process import Job, Loop, Parts
 from kit.sealing import Sealer
-from kit.service import migrate_job, relay_loop, subscription
+from kit.service import commands, migrate_job, relay_loop, subscription
 from packs import company_numbers
 from packs.model import Pack
 from packs.reader import default_pack_path, read
@@ -51,8 +51,9 @@ async def build(settings: Settings) -> Parts:
         loops={
             "api": _api_loop(settings, db, vault, passwords),
             "consumer": _consumer_loop(settings, db, vault),
-            "relay": relay_loop(settings, SERVICE, db),
+            "relay": relay_loop(settings, SERVICE),
         },
+        commands=commands(settings, SERVICE),
         close=db.close,
     )
 

@@ -12,7 +12,7 @@ from kit.database import Database
 from kit.errors import Unavailable
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
-from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subscription
+from kit.service import RemoteVerifier, commands, migrate_job, own_token, relay_loop, subscription
 from portolan.identity.v1 import identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
@@ -50,8 +50,9 @@ async def build(settings: Settings) -> Parts:
         loops={
             "api": _api_loop(settings, db),
             "consumer": _consumer_loop(settings, db),
-            "relay": relay_loop(settings, SERVICE, db),
+            "relay": relay_loop(settings, SERVICE),
         },
+        commands=commands(settings, SERVICE),
         close=db.close,
     )
 

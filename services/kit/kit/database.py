@@ -29,15 +29,16 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def open(cls, url: str, *, size_max: int = 8, checks: bool = True) -> Database:
-        """`checks`: a connection is asked before it is lent whether it still lives."""
+    async def open(cls, url: str, *, size_max: int = 8, checks: bool = True, options: str = "") -> Database:
+        """`checks`: a connection is asked before it is lent whether it still lives; `options`: of its sessions."""
+        limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
         pool: AsyncConnectionPool[Tx] = AsyncConnectionPool(
             url,
             min_size=1,
             max_size=size_max,
             open=False,
             timeout=BORROW_TIMEOUT_S,
-            kwargs={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"},
+            kwargs={"options": f"{limits} {options}"},
             configure=_configure,
             check=AsyncConnectionPool.check_connection if checks else None,
         )

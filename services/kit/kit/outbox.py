@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from google.protobuf.message import Message
 from psycopg.rows import tuple_row
@@ -12,6 +13,8 @@ from kit.events import Event
 
 PAYLOAD_BYTES_MAX = 900_000
 CHANNEL = "outbox"
+# How far back a bus can be refilled, and a replay can go.
+KEEP_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +66,31 @@ def columns(entries: Sequence[OutboxEntry]) -> list[list[object]]:
 
 
 async def unpublished(tx: Tx, batch_max: int) -> list[tuple[int, Event]]:
+    """Nothing while a bus is refilled: what is older comes first.
+
+    Planned each time: the plan for an empty outbox would be kept when it is full.
+    """
     cursor = await tx.cursor(row_factory=tuple_row).execute(
         """
         select id, event_id::text, topic, key, type, created_at, payload, traceparent
         from outbox
         where published_at is null
+            and not exists (select from replays where kind = 'REFILL' and finished_at is null)
         order by id
         limit %s
         """,
         [batch_max],
+        prepare=False,
     )
     return [(row[0], Event(*row[1:])) for row in await cursor.fetchall()]
+
+
+async def oldest_unpublished(tx: Tx) -> datetime | None:
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        "select created_at from outbox where published_at is null order by id limit 1", prepare=False
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
 
 
 async def mark_published(tx: Tx, row_ids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from kit import clock, telemetry
 from kit.settings import ServiceSettings
 
 Job = Callable[[], Awaitable[None]]
+Command = Callable[[Sequence[str]], Awaitable[int]]
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -30,27 +31,34 @@ class Parts:
     """What a service can do: jobs end by themselves, loops run until told to stop.
 
     `open` runs before loops (after the jobs of `all`); `close` frees what everything shares, at the very end.
+    Commands are a person's: they take arguments and answer an exit status.
     """
 
     jobs: Mapping[str, Job] = field(default_factory=dict)
     loops: Mapping[str, Loop] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
     open: Job | None = None
     close: Job | None = None
 
 
 def main(service: str, settings: S, build: Callable[[S], Awaitable[Parts]]) -> None:
     """`python -m <service> KIND`, KIND being a job, a loop, or `all`: migrate, seed, then every loop in one process."""
-    telemetry.start(service, settings.metrics_port)
+    arguments = sys.argv[1:]
+    is_beside_another = len(arguments) > 1  # a command, where a loop may have the port
+    telemetry.start(service, 0 if is_beside_another else settings.metrics_port)
     clock.set_ahead(settings.clock_ahead_s, settings.clock_file)
-    uvloop.run(_run(service, sys.argv[1] if len(sys.argv) == 2 else "", settings, build))
+    sys.exit(uvloop.run(_run(service, arguments, settings, build)))
 
 
-async def _run(service: str, kind: str, settings: S, build: Callable[[S], Awaitable[Parts]]) -> None:
-    parts = await build(settings)
-    if kind not in {"all", *parts.jobs, *parts.loops}:
-        sys.exit(f"usage: python -m {service} {' | '.join(['all', *parts.jobs, *parts.loops])}")
+async def _run(service: str, arguments: Sequence[str], settings: S, build: Callable[[S], Awaitable[Parts]]) -> int:
+    parts, kind = await build(settings), arguments[0] if arguments else ""
     try:
+        if kind in parts.commands:
+            return await parts.commands[kind](arguments[1:])
+        if kind not in {"all", *parts.jobs, *parts.loops} or len(arguments) > 1:
+            sys.exit(f"usage: python -m {service} {' | '.join(['all', *parts.jobs, *parts.loops, *parts.commands])}")
         await _run_kind(parts, kind)
+        return 0
     finally:
         if parts.close is not None:
             await parts.close()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kit import operating
 from kit.auth import TokenVerifier, service_token
 from kit.bus import Publisher, Subscription
 from kit.bus import postgres as postgres_bus
 from kit.database import Database
 from kit.grpc import channel
 from kit.migrate import migrate
-from kit.process import Job, Loop
-from kit.relay import Relay
+from kit.process import Command, Job, Loop
+from kit.relay import CONNECTIONS_MAX, SESSION_OPTIONS, Relay
 from kit.remote_keys import RemoteKeys
 from kit.settings import ServiceSettings
 from kit.shared import Shared
@@ -40,9 +41,13 @@ def subscription(settings: ServiceSettings, group: str, topics: Sequence[str]) -
     return postgres_bus.PostgresSubscription(settings.bus_url, group, topics)
 
 
-def relay_loop(settings: ServiceSettings, service: str, database: Database) -> Loop:
+def relay_loop(settings: ServiceSettings, service: str) -> Loop:
     async def loop(stop: asyncio.Event) -> None:
-        await Relay(service, database, await publisher(settings)).run(stop)
+        database = await Database.open(settings.database_url, size_max=CONNECTIONS_MAX, options=SESSION_OPTIONS)
+        try:
+            await Relay(service, database, await publisher(settings)).run(stop)
+        finally:
+            await database.close()
 
     return loop
 
@@ -50,6 +55,10 @@ def relay_loop(settings: ServiceSettings, service: str, database: Database) -> L
 def shared(settings: ServiceSettings, sharers: int = 1) -> Shared:
     """`sharers`: how many processes are thought to share the limits while Redis is away."""
     return Sturdy(RedisShared(settings.redis_url), sharers) if settings.redis_url else InProcess()
+
+
+def commands(settings: ServiceSettings, service: str) -> Mapping[str, Command]:
+    return operating.commands(service, settings.database_url, lambda: publisher(settings))
 
 
 class RemoteVerifier:

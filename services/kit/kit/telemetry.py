@@ -20,6 +20,11 @@ OUTBOX_OLDEST_SECONDS = Gauge(
     "Age of the oldest fact not yet on the bus. Above a minute, the relay or the bus is down; nothing is lost.",
     ["service"],
 )
+REPLAY_ROWS_LEFT = Gauge(
+    "portolan_outbox_replay_rows_left",
+    "Rows of the outbox still to go through for a refill of the bus or a replay. A refill holds new facts back.",
+    ["service"],
+)
 EVENTS_TOTAL = Counter(
     "portolan_events_total",
     "Events heard, by what became of them. A rise of `dead` means a release cannot read what another one says.",

@@ -35,8 +35,9 @@ async def build(settings: Settings) -> Parts:
             "consumer": _consumer(settings, db),
             "sender": _sender(settings, db),
             "poster": _poster(settings, db),
-            "relay": service.relay_loop(settings, NAME, db),
+            "relay": service.relay_loop(settings, NAME),
         },
+        commands=service.commands(settings, NAME),
         close=db.close,
     )
 

@@ -11,7 +11,7 @@ from kit.consumer import Consumer
 from kit.database import Database
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
-from kit.service import RemoteVerifier, migrate_job, own_token, relay_loop, subscription
+from kit.service import RemoteVerifier, commands, migrate_job, own_token, relay_loop, subscription
 from portolan.identity.v1 import identity_pb2_grpc
 from portolan.routing.v1 import routing_pb2_grpc
 
@@ -32,9 +32,10 @@ async def build(settings: Settings) -> Parts:
         loops={
             "api": _api_loop(settings, database, rulebooks),
             "consumer": _consumer_loop(settings, database, rulebooks),
-            "relay": relay_loop(settings, SERVICE, database),
+            "relay": relay_loop(settings, SERVICE),
         },
         open=rulebooks.load,
+        commands=commands(settings, SERVICE),
         close=database.close,
     )
 
