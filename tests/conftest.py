@@ -11,7 +11,9 @@ from kit.database import Database
 from kit.migrate import migrate
 from kit.testing import TokenMint, create_database
 from portolan_cli.embedded.postgres import EmbeddedPostgres
+from portolan_cli.stack.servers import Servers
 
+from tests import servers
 from tests.kit.redis_server import RedisServer, free_port
 
 telemetry.start("tests")
@@ -59,6 +61,16 @@ async def service_database(request: pytest.FixtureRequest, postgres_url: str) ->
     database = await Database.open(url)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def real_servers() -> Iterator[Servers]:
+    """Apache Kafka (one broker), Redis and PostgreSQL for the whole run; skipped by name where they cannot be had."""
+    servers.require("kafka", "redis")
+    with tempfile.TemporaryDirectory(prefix="portolan-servers-") as home:
+        Path(home).chmod(0o755)
+        with Servers(Path(home)) as started:
+            yield started
 
 
 @pytest.fixture(scope="session")

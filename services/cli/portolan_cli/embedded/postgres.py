@@ -96,8 +96,8 @@ class EmbeddedPostgres:
             raise
         return self.url()
 
-    def stop(self) -> None:
-        """Ends sessions and writes a checkpoint; harsher only when that takes longer than its limit."""
+    def stop(self) -> int:
+        """Ends sessions and writes a checkpoint; harsher only when that takes longer than its limit. The exit code."""
         if self._process is not None:
             for number, patience_s in ((signal.SIGINT, STOP_S_MAX), (signal.SIGQUIT, IMMEDIATE_STOP_S_MAX)):
                 if self._ended_after(number, patience_s):
@@ -105,8 +105,10 @@ class EmbeddedPostgres:
             else:
                 self._process.kill()
                 self._process.wait()
+        exit_code = self._process.wait() if self._process is not None else 0
         self._process = None
         self._release()
+        return exit_code
 
     def url(self, database: str = MAINTENANCE_DATABASE) -> str:
         password = quote(self._password(), safe="")

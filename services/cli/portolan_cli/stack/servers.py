@@ -1,0 +1,175 @@
+"""All servers of the stack on one folder: started together, found again by a file, gone with whoever started them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from portolan_cli.embedded import ports, run_file, secret_file
+from portolan_cli.stack import jars, kafka, leftovers
+from portolan_cli.stack.failures import StackFailed
+from portolan_cli.stack.kafka import Broker, KafkaCluster
+from portolan_cli.stack.postgres import DATABASE_URL_VARIABLE, Databases, ForeignPostgres, PostgresServer
+from portolan_cli.stack.process import Process
+from portolan_cli.stack.redis import RedisServer, program
+
+FOLDER = "stack"
+FILE = "servers.json"
+ROLE = "servers"
+
+
+def folder_of(home: Path) -> Path:
+    """All state of the stack of that home."""
+    return home / FOLDER
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the servers are: all that services need to know of them."""
+
+    bootstrap: str
+    redis_url: str
+    postgres_url: str = field(repr=False)
+
+    def databases(self) -> Databases:
+        return ForeignPostgres(self.postgres_url)
+
+
+class KeptPorts:
+    """The ports of last time while they are free, so that who was connected finds the servers again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "ports.json"
+        self._known: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._given: set[int] = set()
+
+    def port(self, name: str) -> int:
+        known = self._known.get(name, 0)
+        if not known or known in self._given or not ports.is_free(known):
+            known = ports.free(frozenset({*self._given, *self._known.values()}))
+        self._given.add(known)
+        self._known[name] = known
+        secret_file.write_json(self._file, self._known, secret_file.EVERYONE_READS)
+        return known
+
+
+class Servers:
+    """Start and stop it in the main thread: then the servers die with this process, however it ends."""
+
+    def __init__(self, folder: Path, *, brokers: int = 1, kafka_data: Path | None = None) -> None:
+        self.folder = folder.resolve()
+        self._mark = leftovers.mark(self.folder, ROLE)
+        self._lock: IO[str] | None = None
+        kept = KeptPorts(self.folder)
+        foreign = os.environ.get(DATABASE_URL_VARIABLE, "")
+        self.foreign = ForeignPostgres(foreign) if foreign else None
+        self.own_postgres = None if foreign else PostgresServer(self.folder, kept.port("postgres"))
+        self.redis = RedisServer(self.folder, kept.port("redis"), self._mark)
+        self.kafka = KafkaCluster(self.folder, brokers, kept.port, self._mark, kafka_data)
+
+    @property
+    def postgres(self) -> PostgresServer:
+        if self.own_postgres is None:
+            raise StackFailed(f"the server at {DATABASE_URL_VARIABLE} is not ours to stop")
+        return self.own_postgres
+
+    @property
+    def databases(self) -> Databases:
+        return self.foreign or self.postgres
+
+    @property
+    def addresses(self) -> Addresses:
+        return Addresses(self.kafka.bootstrap, self.redis.url, self.databases.url())
+
+    @property
+    def all(self) -> list[PostgresServer | Process]:
+        """In the order of dependence."""
+        return [*([self.own_postgres] if self.own_postgres else []), self.redis, *self.kafka.brokers]
+
+    def broker(self, number: int) -> Broker:
+        return self.kafka.broker(number)
+
+    def start(self) -> None:
+        program()
+        jars.fetch()
+        kafka.archive_classes()
+        self._take_lock()
+        try:
+            leftovers.end(self._mark)
+            self.kafka.launch()
+            self.redis.launch()
+            if self.own_postgres is not None:
+                self.own_postgres.start()
+            self.redis.wait_ready()
+            self.kafka.wait_ready()
+            self.note("ready")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        self.kafka.stop()
+        self.redis.stop()
+        if self.own_postgres is not None:
+            self.own_postgres.stop()
+        if self._lock is not None:
+            (self.folder / FILE).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def revive(self) -> list[str]:
+        """Starts again what ended by itself, without waiting for Kafka and Redis; answers the names."""
+        ended = [server for server in self.all if not server.is_running]
+        for server in ended:
+            server.launch()
+        if ended:
+            self.note("ready")
+        return [server.name for server in ended]
+
+    def note(self, state: str) -> None:
+        secret_file.write_json(self.folder / FILE, {"state": state, **self.described()})
+
+    def described(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {server.name: {"pid": server.pid, "log": str(server.log)} for server in self.all}
+        return {
+            "launcher": {"pid": os.getpid()},
+            "bootstrap": self.kafka.bootstrap,
+            "redis_url": self.redis.url,
+            "postgres_url": self.databases.url(),
+            "servers": parts,
+        }
+
+    def __enter__(self) -> Servers:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _take_lock(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = (self.folder / "servers.lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise StackFailed(f"the servers of {self.folder} are run by another process") from error
+        self._lock = lock
+
+
+def running(folder: Path) -> Mapping[str, Any] | None:
+    """What a launcher that is alive wrote; None where there is none."""
+    with suppress(FileNotFoundError):
+        content: dict[str, Any] = json.loads((folder / FILE).read_text())
+        return content if run_file.is_alive(int(content["launcher"]["pid"])) else None
+    return None
+
+
+def addresses_of(described: Mapping[str, Any]) -> Addresses:
+    return Addresses(described["bootstrap"], described["redis_url"], described["postgres_url"])
