@@ -42,6 +42,9 @@ lock: $(VENV)/.uv ## resolve the pinned, hashed requirement files anew
 	@$(AS_PIP) $(BIN)/python services/lock.py
 bench: $(VENV)/.dev ## documents a second, end to end, beside pgbench on the same server
 	$(BIN)/python loadtests/first_figure.py
+.PHONY: misfortunes
+misfortunes: $(VENV)/.dev ## every fault, one after another, under load; then everything is counted (RATE=100)
+	$(BIN)/python -m tests.misfortunes --write --rate $(or $(RATE),100)
 clean: ## forget the virtual environment and the embedded data
 	rm -rf $(VENV) $(PORTOLAN_HOME)
 
