@@ -18,6 +18,7 @@ URI_BYTES_MAX = 16 * 1024
 HEADER_BYTES_MAX = 16 * 1024
 HEADERS_MAX = 64
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+FAULT_FROM = 500
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz"})
 SECURITY_HEADERS = (
     ("x-content-type-options", "nosniff"),
@@ -43,8 +44,8 @@ class Edge:
             await self._app(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        traceparent = trace.begin(bodies.header(scope, b"traceparent"))
-        answer = _Answer(send, traceparent)
+        span = trace.serve(scope["method"], bodies.header(scope, b"traceparent"))
+        answer = _Answer(send, span.traceparent)
         self._in_flight += 1
         try:
             self._refuse(scope)
@@ -59,7 +60,7 @@ class Edge:
             await answer.refuse(Internal("INTERNAL"), scope, receive)
         finally:
             self._in_flight -= 1
-            self._count(scope, answer)
+            self._count(scope, answer, span)
 
     def _refuse(self, scope: Scope) -> None:
         """What can be refused before anything is read."""
@@ -76,11 +77,14 @@ class Edge:
         if "\x00" in scope["path"]:
             raise Malformed("MALFORMED", "the path holds NUL")
 
-    def _count(self, scope: Scope, answer: _Answer) -> None:
+    def _count(self, scope: Scope, answer: _Answer, span: trace.Span) -> None:
         route = hot.PATH if _is_submission(scope) else getattr(scope.get("route"), "path_format", "unmatched")
         method = scope["method"] if scope["method"] in METHODS else "OTHER"
         metrics.REQUEST_SECONDS.labels(method, route, answer.status).observe(time.perf_counter() - answer.began)
         metrics.REQUESTS_IN_FLIGHT.set(self._in_flight)
+        span.rename(f"{method} {route}")
+        span.note("http.response.status_code", answer.status)
+        span.end("" if answer.status < FAULT_FROM else str(answer.status))
 
 
 def _is_submission(scope: Scope) -> bool:

@@ -82,6 +82,10 @@ _SERVER_OPTIONS: Sequence[tuple[str, Any]] = (
 Handler = Callable[[Any, Any], Awaitable[Any]]
 
 
+def _metadata_of(context: Any) -> dict[str, str]:
+    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+
+
 class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
     """Outermost to innermost: trace, metrics, errors, deadline, caller, handler."""
 
@@ -130,8 +134,11 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
     async def _answering(self, method: str, context: Any) -> AsyncIterator[None]:
         began = time.perf_counter()
         code = "OK"
+        metadata = _metadata_of(context)
+        span = trace.start(method[1:], "server", metadata.get("traceparent", ""))
+        trace.begin(span.traceparent)
         try:
-            await self._enter(method, context)
+            await self._enter(method, context, metadata)
             yield
         except PortolanError as error:
             code = error.rpc_code.name
@@ -142,12 +149,11 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
             code = "INTERNAL"
             await context.abort_with_status(errors.to_status(errors.fault("call_failed", error, method=method)))
         finally:
+            span.end("" if code == "OK" else code)
             took = time.perf_counter() - began
             telemetry.CALL_SECONDS.labels(self._service, method.rpartition("/")[2], code).observe(took)
 
-    async def _enter(self, method: str, context: Any) -> None:
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        trace.begin(metadata.get("traceparent", ""))
+    async def _enter(self, method: str, context: Any, metadata: Mapping[str, str]) -> None:
         remaining = context.time_remaining()
         if remaining is None:
             raise errors.Malformed("MALFORMED", "a call without a deadline is not accepted")
@@ -174,8 +180,7 @@ def _stream_handler(handler: Any, method: str, stopping: asyncio.Event) -> Any:
     """
 
     async def answer(requests: Any, context: Any) -> Any:
-        metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        trace.begin(metadata.get("traceparent", ""))
+        trace.begin(_metadata_of(context).get("traceparent", ""))
         try:
             async for response in _until(stopping, handler.stream_stream(requests, context)):
                 yield response
@@ -256,10 +261,17 @@ async def call(
     method: Any, request: Any, *, token: str = "", language: str = "", deadline_s: float = DEADLINE_S
 ) -> Any:
     """Calls a stub's unary method with deadline, trace and caller; raises the PortolanError the other end raised."""
-    try:
-        return await method(request, timeout=_left_s(deadline_s), metadata=_metadata(token, language))
-    except grpc.aio.AioRpcError as error:
-        raise errors.from_rpc(error) from error
+    with trace.span(_name_of(method), "client"):
+        try:
+            return await method(request, timeout=_left_s(deadline_s), metadata=_metadata(token, language))
+        except grpc.aio.AioRpcError as error:
+            raise errors.from_rpc(error) from error
+
+
+def _name_of(method: Any) -> str:
+    """grpc.aio keeps a stub's method name to itself; a stub of another make has none to show."""
+    name = getattr(method, "_method", b"call")
+    return name.decode().removeprefix("/") if isinstance(name, bytes) else str(name)
 
 
 async def upload(

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -47,7 +47,23 @@ def main(service: str, settings: S, build: Callable[[S], Awaitable[Parts]]) -> N
     is_beside_another = len(arguments) > 1  # a command, where a loop may have the port
     telemetry.start(service, 0 if is_beside_another else settings.metrics_port)
     clock.set_ahead(settings.clock_ahead_s, settings.clock_file)
-    sys.exit(uvloop.run(_run(service, arguments, settings, build)))
+    with _recording(service, settings):
+        status = uvloop.run(_run(service, arguments, settings, build))
+    sys.exit(status)
+
+
+@contextlib.contextmanager
+def _recording(service: str, settings: ServiceSettings) -> Iterator[None]:
+    if not settings.trace_endpoint:
+        yield
+        return
+    from kit import spans  # the exporter takes 0.1 s to import: only who records waits for it
+
+    recorder = spans.record(service, settings.trace_endpoint, settings.trace_share)
+    try:
+        yield
+    finally:
+        recorder.close()
 
 
 async def _run(service: str, arguments: Sequence[str], settings: S, build: Callable[[S], Awaitable[Parts]]) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,6 +25,10 @@ class ServiceSettings(BaseSettings):
     grpc_host: str = "127.0.0.1"
     grpc_port: int = 0
     metrics_port: int = 0
+    # A collector of spans that speaks OTLP over gRPC, as http://collector:4317; nothing is recorded when empty.
+    trace_endpoint: str = ""
+    # Of the traces that begin here, from 0 to 1.
+    trace_share: float = Field(default=1.0, ge=0, le=1)
     service_secret: str = ""
     identity_target: str = ""
     intake_target: str = ""

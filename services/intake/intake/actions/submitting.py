@@ -97,16 +97,22 @@ class SubmissionDesk:
 
     async def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """An outcome for each, in order. Every one stands for itself."""
+        spans = [trace.start("submit document", "server", one.traceparent) for one in submissions]
+        traced = [replace(one, traceparent=span.traceparent) for one, span in zip(submissions, spans, strict=True)]
+        outcomes = await self._outcomes(traced)
+        for outcome, span in zip(outcomes, spans, strict=True):
+            metrics.SUBMISSIONS_TOTAL.labels(_word(outcome)).inc()
+            span.end(outcome.code if isinstance(outcome, PortolanError) else "")
+        return outcomes
+
+    async def _outcomes(self, submissions: Sequence[Submission]) -> list[Outcome]:
         opened = [await self._open(submission) for submission in submissions]
         filings = await self._filings({one.parties for one in opened if isinstance(one, Opened) and one.parties})
         drafts = [self._draft(one, filings) if isinstance(one, Opened) else one for one in opened]
         pairs = zip(opened, drafts, strict=True)
         drafts = await asyncio.gather(*(self._referring(one, draft) for one, draft in pairs))
         outcomes = await asyncio.gather(*(self._enter(draft) for draft in drafts))
-        outcomes = await self._overruled(opened, outcomes)
-        for outcome in outcomes:
-            metrics.SUBMISSIONS_TOTAL.labels(_word(outcome)).inc()
-        return outcomes
+        return await self._overruled(opened, outcomes)
 
     async def simulate(self, caller: Principal, request: bytes) -> Simulation:
         """By the very rules of production. Raises what no correction of the body would heal."""
