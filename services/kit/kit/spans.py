@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +26,7 @@ QUEUE_SPANS_MAX = 4_096
 BATCH_SPANS_MAX = 512
 SEND_EVERY_MS = 1_000
 SEND_LIMIT_S = 5
+CLOSE_LIMIT_S = 2.0
 
 _KINDS = {
     "internal": SpanKind.INTERNAL,
@@ -70,10 +73,10 @@ class OtlpRecorder:
             )
         )
         self._tracer = self._provider.get_tracer("portolan")
-        self._bound = TraceIdRatioBased(share).bound
+        self.bound = TraceIdRatioBased(share).bound
 
     def chooses(self, trace_id: str) -> bool:
-        return int(trace_id[16:], 16) < self._bound
+        return int(trace_id[16:], 16) < self.bound
 
     def start_root(self, name: str, trace_id: str) -> Span:
         with _Ids.giving(int(trace_id, 16)):
@@ -86,8 +89,10 @@ class OtlpRecorder:
         return _Recorded(self._tracer.start_span(name, context, _KINDS[kind], start_time=at_ns))
 
     def close(self) -> None:
-        """Sends what is left, for SEND_LIMIT_S at most."""
-        self._provider.shutdown()
+        """Sends what is left, for CLOSE_LIMIT_S at most: a process that leaves does not wait for a dead collector."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(CLOSE_LIMIT_S)
 
 
 class _Recorded:
@@ -109,6 +114,7 @@ class _Recorded:
 
 
 def record(service: str, endpoint: str, share: float) -> OtlpRecorder:
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)
     recorder = OtlpRecorder(service, endpoint, share)
     install(recorder)
     return recorder
