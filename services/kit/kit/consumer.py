@@ -49,6 +49,7 @@ class Consumer:
         self._handlers = {kind.DESCRIPTOR.full_name: handler for kind, handler in handlers.items()}
         self._prepare = prepare
         self._dead_in_a_row = 0
+        telemetry.EVENTS_TOTAL.labels(group, "handled")  # at zero: who hears nothing must be seen to hear nothing
 
     async def run(self, stop: asyncio.Event) -> None:
         wait_s = RETRY_FIRST_S
