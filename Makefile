@@ -23,7 +23,7 @@ history: $(VENV)/.run ## give the demonstration two weeks of past, by seed (SEED
 	@exec $(BIN)/portolan history --seed $(or $(SEED),7)
 
 ##@ Work on it
-.PHONY: setup test check fmt proto lock clean
+.PHONY: setup test check fmt proto lock bench microseconds clean
 setup: $(VENV)/.dev ## install everything, tools included
 test: $(VENV)/.dev ## every test that needs no outside server
 	$(BIN)/python -m pytest
@@ -45,6 +45,8 @@ bench: $(VENV)/.dev ## documents a second, end to end, beside pgbench on the sam
 .PHONY: misfortunes
 misfortunes: $(VENV)/.dev ## every fault, one after another, under load; then everything is counted (RATE=100)
 	$(BIN)/python -m tests.misfortunes --write --rate $(or $(RATE),100)
+microseconds: $(VENV)/.dev ## CPU per document by process, kind and statement (ARGS="--profile")
+	$(BIN)/python loadtests/microseconds.py $(ARGS)
 clean: ## forget the virtual environment and the embedded data
 	rm -rf $(VENV) $(PORTOLAN_HOME)
 
@@ -62,4 +64,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 
 .PHONY: help
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

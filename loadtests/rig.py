@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from lean_client import Connection
 from portolan_cli import demo_file
 from portolan_cli.client import Portolan
 from portolan_cli.embedded.ports import free
 from portolan_cli.embedded.postgres import MAINTENANCE_DATABASE
 from psycopg.conninfo import make_conninfo
-
-from lean_client import Connection
 
 MIX = {"import_title.ei": 78, "import_title.li": 7, "export_title": 15}
 READY_S_MAX, DRAIN_S_MAX, STOP_S_MAX = 60.0, 300.0, 30.0
@@ -208,7 +207,7 @@ def now(system: Running) -> str:
 def cpu_seconds(system: Running) -> dict[str, float]:
     """User and system time so far: each service, and of PostgreSQL each database's backends and the server's own."""
     content = system.content
-    spent = Counter({name: _seconds(one["pid"]) for name, one in content["services"].items()})
+    spent = defaultdict(float, {name: _seconds(one["pid"]) for name, one in content["services"].items()})
     server = content["postgres"]["pid"]
     spent["postgres server"] = _seconds(server)
     for child in map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()):

@@ -14,6 +14,7 @@ from kit.bus import Subscription
 from kit.database import Database, Tx
 from kit.errors import Unavailable
 from kit.events import Decoder, Event, Undecodable
+from kit.pace import Pace
 
 Heard = tuple[Event, Message]
 Handler = Callable[[Tx, Event, Any], Awaitable[None]]
@@ -21,6 +22,8 @@ Prepare = Callable[[Sequence[Heard]], Awaitable[None]]
 
 BATCH_EVENTS_MAX = 200
 POLL_WAIT_S = 1.0
+# While events keep coming they are read so far apart: a batch costs nearly the same whatever is in it.
+BATCH_FORMS_S = 0.05
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
 ATTEMPTS_MAX = 5
@@ -52,11 +55,12 @@ class Consumer:
         telemetry.EVENTS_TOTAL.labels(group, "handled")  # at zero: who hears nothing must be seen to hear nothing
 
     async def run(self, stop: asyncio.Event) -> None:
-        wait_s = RETRY_FIRST_S
+        wait_s, pace = RETRY_FIRST_S, Pace(BATCH_FORMS_S)
         try:
             while not stop.is_set():
                 try:
-                    await self.step(POLL_WAIT_S, stop)
+                    if await self.step(POLL_WAIT_S, stop) < BATCH_EVENTS_MAX:
+                        await pace.turn()
                     wait_s = RETRY_FIRST_S
                 except (Unavailable, psycopg.OperationalError) as error:
                     telemetry.log().warning("consumer_waits", consumer=self._group, reason=str(error))

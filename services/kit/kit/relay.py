@@ -13,10 +13,13 @@ from kit import clock, outbox, replays, telemetry
 from kit.bus import Publisher
 from kit.database import Database, Tx
 from kit.errors import PortolanError
+from kit.pace import Pace
 
 BATCH_EVENTS_MAX = 500
 LOCK_KEY = 0x72656C61
 POLL_S = 1.0
+# While facts keep coming they are published so far apart, together.
+BATCH_FORMS_S = 0.05
 RETRY_S = 0.5
 # How long a bus that was exchanged for an empty one may go unnoticed, if no publishing failed meanwhile.
 CLUSTER_CHECK_S = 1.0
@@ -39,14 +42,17 @@ class Relay:
         self._oldest: datetime | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        hint = asyncio.Event()
+        hint, pace = asyncio.Event(), Pace(BATCH_FORMS_S)
         telemetry.OUTBOX_OLDEST_SECONDS.labels(self._service).set_function(self._oldest_s)
         beside = [asyncio.create_task(one) for one in (self._listen(hint), self._forget(), self._measure())]
         try:
             while not stop.is_set():
-                if await self._drain_once() == 0:
+                hint.clear()
+                done = await self._drain_once()
+                if done == 0:
                     await _wait_any(POLL_S, hint, stop)
-                    hint.clear()
+                if done < BATCH_EVENTS_MAX:
+                    await pace.turn()
         finally:
             for task in beside:
                 task.cancel()
