@@ -145,7 +145,8 @@ class Consumer:
                 if event.id in fresh:
                     fresh.discard(event.id)
                     trace.begin(event.traceparent)
-                    await self._handlers[event.type](tx, event, message)
+                    with trace.span(f"{self._group} hears {event.type}", "consumer"):
+                        await self._handlers[event.type](tx, event, message)
         self._count("handled", len(heard))
 
     def _count(self, outcome: str, number: int) -> None:

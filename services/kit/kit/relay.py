@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 import psycopg
 
-from kit import clock, outbox, replays, telemetry
+from kit import clock, outbox, replays, telemetry, trace
 from kit.bus import Publisher
 from kit.database import Database, Tx
 from kit.errors import PortolanError
+from kit.events import Event
 from kit.pace import Pace
 
 BATCH_EVENTS_MAX = 500
@@ -95,6 +97,7 @@ class Relay:
         if rows:
             await self._publisher.publish([event for _, event in rows])
             await outbox.mark_published(tx, [row_id for row_id, _ in rows])
+            _trace_waits([event for _, event in rows])
         return len(rows)
 
     async def _publish_again(self, tx: Tx) -> int:
@@ -150,6 +153,12 @@ class Relay:
         while forgotten == FORGET_BATCH_MAX:
             async with self._database.transaction() as tx:
                 forgotten = await outbox.forget_published(tx, outbox.KEEP_DAYS, FORGET_BATCH_MAX)
+
+
+def _trace_waits(events: Sequence[Event]) -> None:
+    for event in events:
+        if event.traceparent:
+            trace.start(f"publish {event.topic}", "producer", event.traceparent, began=event.time).end()
 
 
 async def _is_alone(tx: Tx) -> bool:
