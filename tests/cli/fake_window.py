@@ -4,9 +4,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from kit.clock import read_ahead_s
 
 TYPE = "permit"
 DEMO: dict[str, Any] = {
@@ -25,7 +29,10 @@ DEMO: dict[str, Any] = {
 
 
 class Window:
-    """`faults` answers so many calls of a path with 503; `early_looks` at the tasks find none yet."""
+    """`faults` answers so many calls of a path with 503; `early_looks` at the tasks find none yet.
+
+    So many documents as `heard_at_once` says leave their first state before anybody can act.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, str]] = []
@@ -36,6 +43,8 @@ class Window:
         self.charges = 1
         self.notices = ["N1"]
         self.timeline_gap = False
+        self.heard_at_once = 0
+        self.clock: Path | None = None
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any, key: str) -> tuple[int, Any]:
         self.requests.append((method, path, key))
@@ -58,6 +67,11 @@ class Window:
             return 201, self._submit(body)
         if path == "/v1/tasks":
             return 200, {"items": self._tasks(), "next_cursor": None}
+        if path == "/status":
+            ahead_s = read_ahead_s(self.clock) if self.clock else 0.0
+            return 200, {"at": (datetime.now(UTC) + timedelta(seconds=ahead_s)).isoformat()}
+        if path.endswith(":withdraw"):
+            return 200, self._move(path.split("/")[3].removesuffix(":withdraw"), "WITHDRAWN")
         if path.endswith(":decide"):
             return self._decide(path.split("/")[3].removesuffix(":decide"), body["outcome"])
         if path == "/v1/charges":
@@ -79,7 +93,17 @@ class Window:
             "body": body["body"],
             "items": items,
         }
-        return self.documents[number]
+        answer = dict(self.documents[number])
+        if self.heard_at_once > 0:
+            self.heard_at_once -= 1
+            self._move(number, "CHECKED")
+        return answer
+
+    def _move(self, number: str, state: str) -> dict[str, Any]:
+        document = self.documents[number]
+        document["items"].append({"seq": len(document["items"]) + 1, "from": document["state"], "to": state})
+        document["state"] = state
+        return document
 
     def _tasks(self) -> list[dict[str, Any]]:
         if self.early_looks > 0:

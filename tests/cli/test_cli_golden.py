@@ -1,13 +1,18 @@
 """The golden runner: says what went otherwise, waits within limits, survives a service that is starting again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.clock import read_ahead_s
+from packs.reader import default_pack_path
 from portolan_cli import demo_file
 from portolan_cli.demo_file import Demo
-from portolan_cli.golden import Case, CaseError, Play, case, load, play
+from portolan_cli.golden import Case, CaseError, Play, case, load, load_moves, play
+from portolan_cli.golden.hurrying import HURRIES_MAX
 
 from tests.cli.fake_window import DEMO, TYPE, Window, serving
 
@@ -142,11 +147,66 @@ def test_an_actor_that_demo_json_lacks_is_a_difference(demo: Demo) -> None:
     assert "'kind': 'ghost'" in told(played(demo, case.from_content(content)))
 
 
+WAIT: dict[str, Any] = {"wait": {"days": 10, "hours": 1}}
+
+
+def test_a_wait_moves_the_clock_of_the_whole_demo(demo: Demo, window: Window, tmp_path: Path) -> None:
+    window.clock = tmp_path / "ahead"
+    moved = replace(demo, clock=window.clock)
+    assert told(played(moved, a_case(SUBMIT, WAIT, WAIT, GRANT))) == ""
+    assert read_ahead_s(window.clock) == 2 * timedelta(days=10, hours=1).total_seconds()
+
+
+def test_what_does_not_move_on_is_a_difference(demo: Demo, tmp_path: Path) -> None:
+    assert "does not follow" in told(played(replace(demo, clock=tmp_path / "ahead"), a_case(SUBMIT, WAIT, GRANT)))
+
+
+def test_a_demo_on_another_machine_cannot_be_moved(demo: Demo) -> None:
+    assert "on this machine" in told(played(demo, a_case(SUBMIT, WAIT, GRANT)))
+
+
+def test_whoever_waits_is_played_last() -> None:
+    moves = load_moves(default_pack_path())
+    assert [one.waits for one in moves] == sorted(one.waits for one in moves)
+    assert moves[-1].waits
+
+
+def test_what_comes_by_itself_is_seen(demo: Demo) -> None:
+    see = {"as": "trader", "see": {"document": "permit"}, "expect": {"state": "GRANTED"}}
+    assert told(played(demo, a_case(SUBMIT, GRANT, see))) == ""
+    assert "GRANTED" in told(played(demo, a_case(SUBMIT, see)))
+
+
+AT_ONCE: dict[str, Any] = {
+    "as": "trader",
+    "submit": {"type": TYPE, "example": True, "at_once": "withdraw"},
+    "save": "permit",
+    "expect": {"state": "WITHDRAWN"},
+}
+TAKEN_BACK: dict[str, Any] = {"document": "permit", "state": "WITHDRAWN", "timeline": "complete"}
+
+
+def test_a_document_is_taken_back_before_anybody_has_heard_of_it(demo: Demo, window: Window) -> None:
+    window.heard_at_once = 3
+    result = played(demo, a_case(AT_ONCE, ending=TAKEN_BACK))
+    assert told(result) == ""
+    assert result.documents["permit"].reference == "d4"
+
+
+def test_a_bus_that_is_always_faster_is_a_difference(demo: Demo, window: Window) -> None:
+    window.heard_at_once = HURRIES_MAX
+    assert "never in its first state" in told(played(demo, a_case(AT_ONCE, ending=TAKEN_BACK)))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name: x\nactors: {a: {}}\nsteps: [{as: b, submit: {}}]", "'b' is not among the actors"),
         ("name: x\nactors: {a: {}}\nsteps: [{as: a}]", "exactly one of"),
+        ("name: x\nactors: {a: {}}\nsteps: [{submit: {}}]", "exactly one of"),
+        ("name: x\nactors: {a: {}}\nsteps: [{as: a, wait: {days: 1}}]", "exactly one of"),
+        ("name: x\nactors: {a: {}}\nsteps: [{wait: 10}]", "a wait is of days, hours, minutes"),
+        ("name: x\nactors: {a: {}}\nsteps: [{wait: {weeks: 1}}]", "a wait is of days, hours, minutes"),
         ("name: x\nactors: {a: {}}\nsteps: [{as: a, submit: {}, expects: {}}]", "unknown expects"),
         ("name: x\nactors: {a: {}}", "steps is missing"),
         ("[1, 2]", "a case is a mapping"),

@@ -137,6 +137,11 @@ class Portolan:
         _decoded(answer)
         return str(answer.headers.get("etag", ""))
 
+    def tagged(self, path: str, by: Credentials, body: object, *, key: str) -> tuple[Any, str]:
+        """What a POST is answered, and the entity tag of what it made."""
+        answer = self._exchange("POST", path, by, headers={"idempotency-key": key}, params={}, json=body)
+        return _decoded(answer), str(answer.headers.get("etag", ""))
+
     def upload(self, path: str, by: Credentials, content: bytes) -> Any:
         headers = {"content-type": "application/octet-stream"}
         return _decoded(self._exchange("POST", path, by, headers=headers, params={}, json=None, content=content))

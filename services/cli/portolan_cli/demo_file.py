@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from portolan_cli import places
 from portolan_cli.client import Credentials
 from portolan_cli.embedded import secret_file
 
@@ -32,8 +33,9 @@ class Demo:
     base_url: str
     clients: tuple[dict[str, Any], ...]
     organisations: tuple[dict[str, Any], ...]
-    # Where letters lie, when the demo runs on this machine.
+    # Where letters lie, and the file that moves its clock on, when the demo runs on this machine.
     mail: Path | None = None
+    clock: Path | None = None
 
     def actor(self, *, nth: int = 1, role: str = "", **wanted: str) -> Actor:
         """The nth client that fits: by `kind`, `agency_code`, `organisation_key`, `key`, and a role it holds."""
@@ -57,7 +59,9 @@ def path(home: Path) -> Path:
 
 
 def read(file: Path) -> Demo:
-    return replace(from_content(json.loads(file.read_text(encoding="utf-8"))), mail=file.parent / "mail")
+    home = file.parent
+    known = from_content(json.loads(file.read_text(encoding="utf-8")))
+    return replace(known, mail=home / "mail", clock=places.clock_file(home))
 
 
 def from_content(known: dict[str, Any]) -> Demo:

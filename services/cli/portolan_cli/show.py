@@ -66,7 +66,8 @@ def title(texts: Mapping[str, str]) -> str:
 
 
 def coverage(console: Console, found: Sequence[Coverage]) -> None:
-    console.print("[bold]transitions[/] that the cases made")
+    made, possible = sum(len(one.made) for one in found), sum(len(one.made) + len(one.missing) for one in found)
+    console.print(f"[bold]transitions[/] that the cases made: {made} of {possible}", highlight=False)
     for one in found:
         console.print(f"  {one.document_type:<24} {one.share}", highlight=False)
         for move in one.missing:

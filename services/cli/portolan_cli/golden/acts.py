@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portolan_cli.client import Credentials
-from portolan_cli.golden import body, drafting, newcomers, visits
+from portolan_cli.golden import body, drafting, hurrying, newcomers, visits, waiting
 from portolan_cli.golden.case import Step
 from portolan_cli.golden.stage import Document, Stage
 
@@ -23,11 +23,18 @@ class NothingToDecide(Exception):
 
 def submit(stage: Stage, step: Step) -> Any:
     actor = stage.actor(step.actor)
+    if "at_once" in step.arguments:
+        return hurrying.submit_and(step.arguments["at_once"], stage, step, request(stage, step))
     answer = stage.portolan.post("/v1/documents", actor.credentials, request(stage, step), key=stage.key(step))
     if step.save:
         document = Document(answer["id"], answer["reference"], answer["type"], actor.credentials)
         stage.documents[step.save] = document
     return answer
+
+
+def see(stage: Stage, step: Step) -> Any:
+    document = stage.document(step.arguments["document"])
+    return stage.portolan.get(f"/v1/documents/{document.id}", stage.actor(step.actor).credentials)
 
 
 def simulate(stage: Stage, step: Step) -> Any:
@@ -188,6 +195,7 @@ def _is_meant(task: Mapping[str, Any], step: Step) -> bool:
 
 ACTS: Mapping[str, Act] = {
     "submit": submit,
+    "see": see,
     "simulate": simulate,
     "decide": decide,
     "request_information": request_information,
@@ -215,4 +223,5 @@ ACTS: Mapping[str, Act] = {
     "submit_draft": drafting.submit_draft,
     "copy": drafting.copy_from,
     "bulk": drafting.bulk,
+    "wait": waiting.wait,
 }

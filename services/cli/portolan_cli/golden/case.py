@@ -18,9 +18,16 @@ VERBS = (
     *("propose_visit", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
     *("sign_up", "admitted", "complete"),
     *("draft", "change_draft", "submit_draft", "copy", "bulk"),
+    *("see", "wait"),
 )
 STEP_KEYS = frozenset({"as", "save", "expect", "expect_problem", *VERBS})
+# Nobody does it: it happens to everybody.
+UNACTED_VERBS = frozenset({"wait"})
+WAIT_UNITS = frozenset({"days", "hours", "minutes"})
 CASE_KEYS = frozenset({"name", "title", "actors", "steps", "finally"})
+
+
+DETAILS = ("step", "outcome", "event", "days", "hours", "minutes")
 
 
 class CaseError(Exception):
@@ -40,7 +47,7 @@ class Step:
     @property
     def description(self) -> str:
         about = self.arguments.get("type") or self.arguments.get("document") or self.arguments.get("imputation") or ""
-        detail = "/".join(str(self.arguments[key]) for key in ("step", "outcome", "event") if key in self.arguments)
+        detail = "/".join(str(self.arguments[key]) for key in DETAILS if key in self.arguments)
         return " ".join(part for part in (self.actor, self.verb, str(about), detail) if part)
 
 
@@ -52,6 +59,10 @@ class Case:
     steps: Sequence[Step]
     ending: Sequence[Mapping[str, Any]]
 
+    @property
+    def waits(self) -> bool:
+        return any(step.verb == "wait" for step in self.steps)
+
 
 def load_all(pack: Path) -> list[Case]:
     """The pack's cases that are worth watching, by file name."""
@@ -62,8 +73,12 @@ def load_all(pack: Path) -> list[Case]:
 
 
 def load_moves(pack: Path) -> list[Case]:
-    """Those that are for completeness: together with the others they make every move a document can make."""
-    return [load(file) for file in sorted((pack / "golden" / "moves").glob("*.yaml"))]
+    """Those that are for completeness: together with the others they make every move a document can make.
+
+    Whoever waits comes last: the others are played in today's time.
+    """
+    found = [load(file) for file in sorted((pack / "golden" / "moves").glob("*.yaml"))]
+    return sorted(found, key=lambda case: case.waits)
 
 
 def load(file: Path) -> Case:
@@ -83,7 +98,7 @@ def from_content(content: Mapping[str, Any], where: str = "case") -> Case:
             raise CaseError(f"{where}: {needed} is missing")
     steps = [_step(number, step, f"{where}: step {number}") for number, step in enumerate(content["steps"], start=1)]
     for step in steps:
-        if step.actor not in content["actors"]:
+        if step.verb not in UNACTED_VERBS and step.actor not in content["actors"]:
             raise CaseError(f"{where}: step {step.number}: {step.actor!r} is not among the actors")
     return Case(content["name"], content.get("title", {}), content["actors"], steps, content.get("finally") or [])
 
@@ -91,13 +106,16 @@ def from_content(content: Mapping[str, Any], where: str = "case") -> Case:
 def _step(number: int, content: Mapping[str, Any], where: str) -> Step:
     _known_keys(content, STEP_KEYS, where)
     verbs = [verb for verb in VERBS if verb in content]
-    if len(verbs) != 1 or "as" not in content:
-        raise CaseError(f"{where}: needs `as` and exactly one of {', '.join(VERBS)}")
+    if len(verbs) != 1 or ("as" in content) == (verbs[0] in UNACTED_VERBS):
+        raise CaseError(f"{where}: needs `as` (a wait has none) and exactly one of {', '.join(VERBS)}")
+    asked = content[verbs[0]]
+    if verbs[0] == "wait" and not (isinstance(asked, dict) and asked and set(asked) <= WAIT_UNITS):
+        raise CaseError(f"{where}: a wait is of {', '.join(sorted(WAIT_UNITS))}")
     return Step(
         number=number,
-        actor=content["as"],
+        actor=content.get("as", ""),
         verb=verbs[0],
-        arguments=content[verbs[0]],
+        arguments=asked,
         save=content.get("save", ""),
         expect=content.get("expect") or {},
         expect_problem=content.get("expect_problem"),

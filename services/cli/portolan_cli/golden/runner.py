@@ -14,13 +14,15 @@ from portolan_cli.golden import ending
 from portolan_cli.golden.acts import ACTS, NothingToDecide
 from portolan_cli.golden.case import VERBS, Case, Step
 from portolan_cli.golden.expectations import Difference, differences
+from portolan_cli.golden.hurrying import TooSlow
 from portolan_cli.golden.newcomers import NoLetter
 from portolan_cli.golden.stage import EVENTUAL_S_MAX, Document, Stage
+from portolan_cli.golden.waiting import ClockStands
 
 RUN_ID_BYTES = 4
 # A repetition meets its own earlier effect; the state that is expected next tells whether it had one.
 EFFECT_MET = frozenset({"INVALID_TRANSITION", "PRECONDITION_FAILED"})
-UNDOCUMENTED_VERBS = {"simulate", "sign_up", "admitted", "draft", "change_draft", "copy", "bulk"}
+UNDOCUMENTED_VERBS = {"simulate", "sign_up", "admitted", "draft", "change_draft", "copy", "bulk", "wait"}
 DOCUMENT_VERBS = frozenset(VERBS) - UNDOCUMENTED_VERBS
 
 
@@ -93,7 +95,7 @@ def _take(stage: Stage, step: Step) -> StepResult:
     began = time.monotonic()
     try:
         found = _differences(stage, step)
-    except (NothingToDecide, NoLetter, NoSuchActor, Unreachable) as error:
+    except (NothingToDecide, NoLetter, NoSuchActor, TooSlow, ClockStands, Unreachable) as error:
         found = [Difference(_where(step), "done", str(error))]
     return StepResult(step, time.monotonic() - began, tuple(found))
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+
+from kit import clock
 
 from portolan_cli.client import Credentials, Portolan
 from portolan_cli.demo_file import Actor, Demo
@@ -64,6 +67,11 @@ class Stage:
             return self.documents[name]
         except KeyError as error:
             raise CaseError(f"{self.case.name}: no step has saved {name!r}") from error
+
+    def now(self) -> datetime:
+        """Where the demo is, which may have been moved on."""
+        ahead_s = clock.read_ahead_s(self.demo.clock) if self.demo.clock else 0.0
+        return datetime.now(UTC) + timedelta(seconds=ahead_s)
 
     def key(self, step: Step) -> str:
         """The same for every repetition of a step, another one in every play."""

@@ -15,13 +15,12 @@ from portolan_cli.golden.stage import Stage
 
 # The appointment of a case: an hour, half an hour after offices open on a coming day.
 OPENED_S, LASTS_S = 1800, 3600
-LIVE_VISITS = frozenset({"PROPOSED", "CONFIRMED"})
 
 
 def propose(stage: Stage, step: Step) -> Any:
     """`days` ahead, tomorrow unless said; `from` and `to` may be given as they are, to see them refused."""
     document = stage.document(step.arguments["document"])
-    asked = {"place": step.arguments.get("place", "Quai 3"), **_slot(step.arguments)}
+    asked = {"place": step.arguments.get("place", "Quai 3"), **_slot(stage, step.arguments)}
     by = stage.actor(step.actor).credentials
     return stage.portolan.post(f"/v1/documents/{document.id}/visits", by, asked, key=stage.key(step))
 
@@ -43,39 +42,33 @@ def record(stage: Stage, step: Step) -> Any:
 
 
 def _say(stage: Stage, step: Step, verb: str, asked: Mapping[str, Any]) -> Any:
+    """`once`: the state that the visit comes to by itself before this is said."""
     by = stage.actor(step.actor).credentials
     document = stage.document(step.arguments["document"])
 
     def look() -> list[dict[str, Any]]:
-        known: list[dict[str, Any]] = stage.portolan.get(f"/v1/documents/{document.id}/visits", document.submitter)[
-            "items"
-        ]
+        path = f"/v1/documents/{document.id}/visits"
+        known: list[dict[str, Any]] = stage.portolan.get(path, document.submitter)["items"]
         return known
 
-    known = stage.eventually(look, lambda seen: not seen or _is_as_expected(step, seen[-1]))
+    known = stage.eventually(look, lambda seen: not seen or step.arguments.get("once") in (None, seen[-1]["state"]))
     if not known:
         raise CaseError(f"{stage.case.name}: step {step.number}: no visit was proposed for {document.reference}")
     return stage.portolan.post(f"/v1/visits/{known[-1]['id']}:{verb}", by, asked or None, key=stage.key(step))
 
 
-def _is_as_expected(step: Step, visit: Mapping[str, Any]) -> bool:
-    """Whose case ended a moment ago is refused when routing has heard of it."""
-    is_refused = step.expect_problem is not None and step.expect_problem.get("code") == "INVALID_TRANSITION"
-    return not (is_refused and visit["state"] in LIVE_VISITS)
-
-
-def slot(days: int) -> dict[str, str]:
+def slot(days: int, now: datetime | None = None) -> dict[str, str]:
     """An hour of working time on a day to come."""
     offices = WorkingCalendar(read(default_pack_path()).calendar)
-    day = (datetime.now(UTC) + timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = ((now or datetime.now(UTC)) + timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     starts_at = offices.add(day, OPENED_S)
     return {"from": _written(starts_at), "to": _written(starts_at + timedelta(seconds=LASTS_S))}
 
 
-def _slot(arguments: Mapping[str, Any]) -> dict[str, str]:
+def _slot(stage: Stage, arguments: Mapping[str, Any]) -> dict[str, str]:
     if "from" in arguments:
         return {"from": arguments["from"], "to": arguments["to"]}
-    return slot(int(arguments.get("days", 1)))
+    return slot(int(arguments.get("days", 1)), stage.now())
 
 
 def _written(moment: datetime) -> str:
