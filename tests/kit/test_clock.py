@@ -108,3 +108,48 @@ async def test_tokens_age_with_the_clock_and_new_ones_are_good(file: Path) -> No
     assert (await verifier.verify(mint.token(a_principal("declarant")))).roles == {"declarant"}
     assert open_service_token(service_token("intake", "secret"), b"secret").subject == "service:intake"
     assert (await verifier.verify(service_token("intake", "secret"))).subject == "service:intake"
+
+
+def issuer() -> tuple[TokenMint, str]:
+    """Whose clock is the machine's."""
+    mint = TokenMint()
+    return mint, mint.token(a_principal("declarant"))
+
+
+@pytest.mark.parametrize("seconds", [600, -600])
+async def test_a_clock_that_runs_wrong_judges_tokens_by_the_clock_that_dated_them(file: Path, seconds: int) -> None:
+    mint, token = issuer()
+    clock.set_ahead(seconds)
+    clock.agree_with_issuer(datetime.now(UTC))
+    assert (await TokenVerifier(mint).verify(token)).has("declarant")
+    assert is_about(late_by(), timedelta(seconds=seconds))
+
+
+async def test_an_old_token_stays_old_whatever_the_verifiers_clock_shows(file: Path) -> None:
+    mint, token = issuer()
+    clock.set_ahead(-600)
+    clock.agree_with_issuer(datetime.now(UTC) + timedelta(seconds=600))
+    with pytest.raises(Unauthenticated):
+        await TokenVerifier(mint).verify(token)
+
+
+async def test_an_issuer_from_another_day_is_not_believed(file: Path) -> None:
+    mint, token = issuer()
+    clock.set_ahead(3600)
+    clock.agree_with_issuer(datetime.now(UTC))
+    with pytest.raises(Unauthenticated):
+        await TokenVerifier(mint).verify(token)
+
+
+@pytest.mark.parametrize("seconds", [600, -600])
+async def test_a_service_is_believed_by_a_sister_whose_clock_runs_wrong(file: Path, seconds: int) -> None:
+    token = service_token("intake", "secret")
+    clock.set_ahead(seconds)
+    assert (await TokenVerifier(TokenMint(), "secret").verify(token)).has("service")
+
+
+async def test_what_a_service_showed_yesterday_proves_nothing(file: Path) -> None:
+    token = service_token("intake", "secret")
+    clock.set_ahead(86_400)
+    with pytest.raises(Unauthenticated):
+        await TokenVerifier(TokenMint(), "secret").verify(token)

@@ -12,10 +12,13 @@ from pathlib import Path
 # How long a process may not yet know that the file was moved on.
 LOOK_S = 0.02
 AHEAD_S_MAX = 100 * 366 * 86_400.0
+# Further apart than this is no clock that runs wrong.
+APART_S_MAX = 900.0
 
 _told: Callable[[], datetime] | None = None
 _ahead = timedelta()
 _mover: Mover | None = None
+_apart_s = 0.0
 
 
 class Mover:
@@ -42,6 +45,19 @@ def epoch_s() -> float:
     return now().timestamp()
 
 
+def issuer_s() -> float:
+    """The time where tokens are made: one machine's wrong clock must not make good tokens old."""
+    return epoch_s() + _apart_s
+
+
+def agree_with_issuer(issuer_now: datetime) -> None:
+    """What the issuer just said its clock shows. More than APART_S_MAX apart is not believed."""
+    global _apart_s
+    apart_s = (issuer_now - now()).total_seconds()
+    if abs(apart_s) <= APART_S_MAX:
+        _apart_s = apart_s
+
+
 def ahead() -> timedelta:
     """By how much this process is ahead of its machine: what the environment says and what the file says."""
     return _ahead if _mover is None else _ahead + _mover.ahead()
@@ -49,7 +65,8 @@ def ahead() -> timedelta:
 
 def set_ahead(seconds: float, file: Path | None = None) -> None:
     """From now on, for this whole process. Raises ValueError for what no clock can be ahead by."""
-    global _ahead, _mover
+    global _ahead, _mover, _apart_s
+    _apart_s = 0.0
     _ahead, _mover = timedelta(seconds=_possible(seconds)), Mover(file) if file is not None else None
 
 

@@ -72,7 +72,7 @@ async def _next(call: Call, document_id: str, seen: int) -> Sequence[TimelineIte
     session.admit(AUTHORITY[call.operation_id], caller)
     began = time.monotonic()
     try:
-        found = await _news(call, document_id, seen, min(WAIT_S, max(0.0, caller.expires_at - clock.epoch_s())))
+        found = await _news(call, document_id, seen, min(WAIT_S, max(0.0, caller.expires_at - clock.issuer_s())))
     except Unavailable:
         found = []
     if not found and time.monotonic() - began < AWAY_PAUSE_S:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kit import clock, wire
 from kit.auth import caller
 from kit.database import Database
 from kit.errors import Forbidden
@@ -88,7 +89,8 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
 
     async def ListSigningKeys(self, request: pb.ListSigningKeysRequest, context: Any) -> pb.ListSigningKeysResponse:
         found = await self._keys.published()
-        return pb.ListSigningKeysResponse(keys=map(messages.signing_key, found), issuer=self._issuer)
+        keys = map(messages.signing_key, found)
+        return pb.ListSigningKeysResponse(keys=keys, issuer=self._issuer, now=wire.timestamp(clock.now()))
 
     async def RotateSigningKey(self, request: pb.RotateSigningKeyRequest, context: Any) -> pb.RotateSigningKeyResponse:
         key = await keyring.rotate(self._db, self._vault)
@@ -97,7 +99,8 @@ class IdentityApi(identity_pb2_grpc.IdentityServiceServicer):
     async def ListRevocations(self, request: pb.ListRevocationsRequest, context: Any) -> pb.ListRevocationsResponse:
         async with self._db.connection() as connection:
             found = await revocations.since(connection, request.after_sequence)
-        return pb.ListRevocationsResponse(revocations=map(messages.revocation, found))
+        voided = map(messages.revocation, found)
+        return pb.ListRevocationsResponse(revocations=voided, now=wire.timestamp(clock.now()))
 
     async def SignUp(self, request: pb.SignUpRequest, context: Any) -> pb.SignUpResponse:
         await applying.sign_up(self._db, self._sealer, messages.application(request))
