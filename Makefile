@@ -11,11 +11,17 @@ AS_PIP = eval "$$($(BIN)/python -m pip config list | sed -nE \
 UV_INSTALL = @$(AS_PIP) set -x; $(BIN)/uv pip install -q --python $(BIN)/python
 export PORTOLAN_HOME ?= $(CURDIR)/.portolan
 export PORT ?= 8080
+export PROFILE ?= embedded
+export BROKERS ?= 1
 
 ##@ See it
-.PHONY: run demo history
-run: $(VENV)/.run ## start the embedded profile on 127.0.0.1:8080 and stay in front (PORT= moves it)
+.PHONY: run demo history stack stack-down
+run: $(VENV)/.run ## start it on 127.0.0.1:8080 and stay in front (PORT= moves it, PROFILE=stack runs it on the stack)
 	@exec $(BIN)/portolan run --port $(PORT)
+stack: $(VENV)/.run ## start Apache Kafka (BROKERS=3), Redis and PostgreSQL (or DATABASE_URL=) and stay in front
+	@exec $(BIN)/portolan stack up
+stack-down: $(VENV)/.run ## stop what `make stack` started
+	@exec $(BIN)/portolan stack down
 demo: $(VENV)/.run ## play the golden cases against what `make run` started (or BASE_URL=)
 	@exec $(BIN)/portolan demo
 

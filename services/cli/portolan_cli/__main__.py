@@ -7,7 +7,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from packs import read as read_pack
@@ -28,11 +28,12 @@ from portolan_cli.reference import report as reference_report
 from portolan_cli.reference.book import Book
 from portolan_cli.reference.run import run as run_reference
 from portolan_cli.seeding.plan import SeedError
+from portolan_cli.stack.failures import StackFailed
 
 # What a person can do something about: said in one sentence, without a stack trace.
 EXPECTED = (
     *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning, country.OtherCountry),
-    *(MixError, history.HistoryFailed, PostgresFailed, NoServerUser, ServiceFailed, PortTaken),
+    *(MixError, history.HistoryFailed, PostgresFailed, NoServerUser, ServiceFailed, StackFailed, PortTaken),
 )
 FAILED = 1
 
@@ -40,12 +41,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Portolan, a 
 pack_app = typer.Typer(no_args_is_help=True, help="Country packs.")
 app.add_typer(pack_app, name="pack")
 
+stack_app = typer.Typer(no_args_is_help=True, help="Apache Kafka, Redis and PostgreSQL on this machine.")
+app.add_typer(stack_app, name="stack")
+
 Home = Annotated[
     Path | None, typer.Option("--home", help="The folder with all state; default $PORTOLAN_HOME or .portolan")
 ]
 Pack = Annotated[
     Path | None, typer.Option("--pack", help="The country pack; default $PORTOLAN_PACK_PATH or the workspace's")
 ]
+Brokers = Annotated[int, typer.Option(envvar="BROKERS", help="Of Apache Kafka: 1, or 3 with every record in 3 copies")]
 BaseUrl = Annotated[
     str, typer.Option("--base-url", envvar="BASE_URL", help="Default: what runs here, else demo.json's")
 ]
@@ -61,9 +66,34 @@ def run_command(
     pack: Pack = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
     seed: Annotated[bool, typer.Option("--seed/--no-seed", help="Bring the demo in on first start")] = True,
+    profile: Annotated[
+        Literal["embedded", "stack"],
+        typer.Option(envvar="PROFILE", help="embedded: PostgreSQL alone; stack: Kafka and Redis too"),
+    ] = "embedded",
+    brokers: Brokers = 1,
 ) -> None:
     """Start everything on this machine and stay in front until Ctrl-C."""
-    asyncio.run(run.run(places.home(home), places.pack(pack), port, Console(), seeds=seed))
+    chosen, console = (places.home(home), places.pack(pack), port), Console()
+    if profile == "stack":
+        asyncio.run(run.run_on_stack(*chosen, console, brokers=brokers, seeds=seed))
+    else:
+        asyncio.run(run.run(*chosen, console, seeds=seed))
+
+
+@stack_app.command("up")
+def stack_up(home: Home = None, brokers: Brokers = 1) -> None:
+    """Start the servers alone and stay in front until Ctrl-C or `portolan stack down`."""
+    from portolan_cli.stack import in_front
+
+    in_front.up(places.stack(places.home(home)), brokers, Console())
+
+
+@stack_app.command("down")
+def stack_down(home: Home = None) -> None:
+    """Stop the servers that `portolan stack up` runs."""
+    from portolan_cli.stack import in_front
+
+    in_front.down(places.stack(places.home(home)))
 
 
 @app.command()
@@ -78,11 +108,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Play the pack's golden cases over public HTTP; fails when one ends otherwise than expected."""
-    known = desk.demo(places.home(home), base_url)
+    known = desk.demo(desk.home(home), base_url)
     desk.greet(known.base_url)
     console = Console(stderr=as_json)
     results = []
-    folder = country.pack_of(places.home(home), pack)
+    folder = country.pack_of(desk.home(home), pack)
     for case in [*golden_cases(folder), *(load_moves(folder) if everything or only else [])]:
         if only in ("", case.name):
             console.print(f"[bold]{case.name}[/] {show.title(case.title)}")
@@ -126,7 +156,7 @@ def reference_run(
     as_json: AsJson = False,
 ) -> None:
     """Send generated documents through what runs here; fails when one ends otherwise than a plain model says."""
-    folder, found = places.pack(pack), places.home(home)
+    folder, found = places.pack(pack), desk.home(home)
     book, known = Book(folder), desk.demo(found, base_url)
     desk.greet(known.base_url)
     report = run_reference(known.base_url, found, folder, documents=documents, seed=seed)
@@ -155,7 +185,7 @@ def submit(
 ) -> None:
     """Submit a document, print its reference and keep its receipt beside the file."""
     request = desk.request(file, document_type)
-    with desk.open_desk(places.home(home), base_url, by) as opened:
+    with desk.open_desk(desk.home(home), base_url, by) as opened:
         answer = opened.submit(request, on_behalf_of, key)
     if as_json:
         return say_json(answer)
@@ -173,7 +203,7 @@ def track(
     as_json: AsJson = False,
 ) -> None:
     """Where a document is, who holds it, and how it came there."""
-    with desk.open_desk(places.home(home), base_url, by) as opened:
+    with desk.open_desk(desk.home(home), base_url, by) as opened:
         timeline = opened.timeline(reference)
     if as_json:
         return say_json(timeline)
@@ -190,7 +220,7 @@ def verify_receipt(
     as_json: AsJson = False,
 ) -> None:
     """Check a receipt with nothing running. Exit 0: valid, 1: invalid, 2: cannot tell."""
-    verdict = receipts.verify_file(file, keys or places.home(home) / "receipt-keys.json")
+    verdict = receipts.verify_file(file, keys or desk.home(home) / "receipt-keys.json")
     if as_json:
         say_json({"outcome": verdict.outcome.name.lower(), "reason": verdict.reason, "receipt": verdict.receipt})
     else:
@@ -223,7 +253,7 @@ def lint(
 @app.command()
 def status(home: Home = None, as_json: AsJson = False) -> None:
     """What runs here, under which process ids, and how much memory it takes."""
-    described = desk.status(places.home(home))
+    described = desk.status(desk.home(home))
     if as_json:
         return say_json(described)
     Console().print(show.status(described))

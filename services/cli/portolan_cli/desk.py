@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from portolan_cli import demo_file, memory
+from portolan_cli import demo_file, memory, places
 from portolan_cli.client import Credentials, Portolan, Problem, Unreachable
 from portolan_cli.demo_file import Demo, NoSuchActor
 from portolan_cli.embedded import run_file
@@ -72,6 +72,13 @@ def open_desk(home: Path, base_url: str, by: str) -> Desk:
     return Desk(Portolan(known.base_url), _credentials(known, by), known)
 
 
+def home(chosen: Path | None) -> Path:
+    """Of what runs: the stack's folder within that home, if the stack is what runs there."""
+    whole = places.home(chosen)
+    stack = places.stack(whole)
+    return stack if run_file.read(whole) is None and run_file.read(stack) is not None else whole
+
+
 def demo(home: Path, base_url: str) -> Demo:
     """demo.json, at the address asked for, else at that of what runs here."""
     if not demo_file.path(home).exists():
@@ -115,7 +122,7 @@ def status(home: Path) -> dict[str, Any]:
     running = run_file.read(home)
     if running is None:
         raise NotHere(f"nothing runs in {home}")
-    parts = {"supervisor": running["supervisor"], "postgres": running["postgres"], **running["services"]}
+    parts = run_file.processes(running)
     pids = {name: int(one["pid"]) for name, one in parts.items() if one["pid"]}
     others = set(pids.values())
     figures = {name: memory.megabytes(memory.family(pid, others)) for name, pid in pids.items()}

@@ -7,6 +7,7 @@ from packs import default_pack_path
 
 HOME_VARIABLE = "PORTOLAN_HOME"
 HOME_NAME = ".portolan"
+STACK_NAME = "stack"
 CLOCK_NAME = "clock-ahead-s"
 
 
@@ -26,6 +27,11 @@ def home(chosen: Path | None = None) -> Path:
         return chosen.resolve()
     from_environment = os.environ.get(HOME_VARIABLE)
     return Path(from_environment).resolve() if from_environment else workspace() / HOME_NAME
+
+
+def stack(home: Path) -> Path:
+    """The home within it of what runs on the servers of the stack: one folder, with databases and people of its own."""
+    return home / STACK_NAME
 
 
 def clock_file(home: Path) -> Path:

@@ -8,21 +8,32 @@ from pathlib import Path
 
 from rich.console import Console
 
-from portolan_cli import country, demo_file
+from portolan_cli import country, demo_file, places
 from portolan_cli.client import GivenUp, Portolan
 from portolan_cli.embedded import run_file
 from portolan_cli.embedded.supervisor import Supervisor
-from portolan_cli.seeding import plan
-from portolan_cli.seeding.seeder import keep_receipt_keys, seed
+from portolan_cli.seeding.seeder import bring_in
 
 
 async def run(home: Path, pack: Path, port: int, console: Console, *, seeds: bool) -> None:
+    await _run(Supervisor(home, pack, port, say=console.print), console, seeds=seeds)
+
+
+async def run_on_stack(home: Path, pack: Path, port: int, console: Console, *, brokers: int, seeds: bool) -> None:
+    """With all state in the stack's own folder of that home."""
+    # Its client of Kafka is not worth its memory to a supervisor without Kafka.
+    from portolan_cli.stack.supervisor import StackSupervisor
+
+    await _run(StackSupervisor(places.stack(home), pack, port, brokers, say=console.print), console, seeds=seeds)
+
+
+async def _run(supervisor: Supervisor, console: Console, *, seeds: bool) -> None:
+    home = supervisor.home
     running = run_file.read(home)
     if running is not None:
         raise AlreadyRunning(f"already running in {home}, process {running['supervisor']['pid']}")
-    country.claim(home, pack)
+    country.claim(home, supervisor.pack)
     console.print(f"[dim]Portolan starts in {home} …[/]")
-    supervisor = Supervisor(home, pack, port, say=console.print)
     async with supervisor.running():
         if not supervisor.stopping.is_set():
             await _welcome(supervisor, console, seeds=seeds)
@@ -36,7 +47,7 @@ class AlreadyRunning(Exception):
 
 async def _welcome(supervisor: Supervisor, console: Console, *, seeds: bool) -> None:
     timing = supervisor.timing
-    console.print(f"ready in {timing.ready_s:.1f} s (database {timing.database_s:.1f} s)")
+    console.print(f"ready in {timing.ready_s:.1f} s (servers {timing.servers_s:.1f} s)")
     if seeds:
         await seed_once(supervisor, console)
     console.print(sign_ins(supervisor.home), highlight=False, markup=False, soft_wrap=True)
@@ -49,12 +60,8 @@ async def seed_once(supervisor: Supervisor, console: Console) -> None:
 
     def apply() -> None:
         with Portolan(supervisor.base_url, is_given_up=supervisor.stopping.is_set) as portolan:
-            if demo_file.path(home).exists():
-                demo_file.move(home, supervisor.base_url)
-            else:
-                seed(portolan, home, plan.load(supervisor.pack))
+            if bring_in(portolan, home, supervisor.pack):
                 console.print(f"demo seeded in {time.monotonic() - began:.1f} s")
-            keep_receipt_keys(portolan, home)
 
     try:
         await asyncio.to_thread(apply)

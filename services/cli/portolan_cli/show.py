@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from portolan_cli.client import Problem
+from portolan_cli.embedded import run_file
 from portolan_cli.golden import Coverage, Play
 from portolan_cli.golden.runner import StepResult
 
@@ -112,8 +113,7 @@ def status(described: Mapping[str, Any]) -> Table:
     table = Table(title=title, title_justify="left", caption=f"{sum(memory.values()):.0f} MB in all", box=None)
     for heading in ("process", "pid", "state", "restarts", "gRPC", "metrics", "MB"):
         table.add_column(heading)
-    parts = {name: described[name] for name in ("supervisor", "postgres")} | described["services"]
-    for name, one in parts.items():
+    for name, one in run_file.processes(described).items():
         figures = (one.get(member, "") for member in ("pid", "state", "restarts", "grpc_port", "metrics_port"))
-        table.add_row(name, *map(str, figures), str(memory[name]))
+        table.add_row(name, *map(str, figures), str(memory.get(name, "")))
     return table

@@ -1,4 +1,4 @@
-"""Is a child ready: services by the gRPC health service, the gateway by /readyz."""
+"""Is a child ready: services by the gRPC health service, the gateway by /readyz, others by their metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ PROBE_S = 1.0
 
 
 async def is_ready(plan: ServicePlan) -> bool:
-    return await answers_http(plan.http_port) if plan.http_port else await serves_grpc(plan.grpc_port)
+    if plan.http_port:
+        return await answers_http(plan.http_port)
+    return await serves_grpc(plan.grpc_port) if plan.grpc_port else await accepts(plan.metrics_port)
 
 
 async def serves_grpc(port: int) -> bool:

@@ -16,7 +16,7 @@ BUS_DATABASE = "portolan_bus"
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """One process: `grpc_port` is 0 for what answers HTTP on `http_port` instead."""
+    """One process: what answers neither gRPC nor HTTP is known by its metrics port."""
 
     name: str
     command: Sequence[str]
@@ -24,12 +24,13 @@ class ServicePlan:
     log: Path
     grpc_port: int = 0
     http_port: int = 0
+    metrics_port: int = 0
     database_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all services share."""
+    """What all services share. `servers`: the variables that say where bus and cache are."""
 
     home: Path
     pack: Path
@@ -38,6 +39,8 @@ class Surroundings:
     database_urls: Mapping[str, str] = field(repr=False)
     grpc_ports: Mapping[str, int]
     metrics_ports: Mapping[str, int]
+    profile: str
+    servers: Mapping[str, str] = field(repr=False)
 
 
 def database_name(service: str) -> str:
@@ -60,54 +63,45 @@ def choose_ports(http_port: int) -> tuple[dict[str, int], dict[str, int]]:
 
 def service_plans(around: Surroundings) -> list[ServicePlan]:
     """In the order of dependence: stopped from the last to the first."""
-    return [_service(name, around) for name in SERVICES] + [_gateway(around)]
+    return [process(name, "all", around, name=name) for name in (*SERVICES, GATEWAY)]
 
 
-def _service(name: str, around: Surroundings) -> ServicePlan:
-    database_url = around.database_urls[database_name(name)]
-    own = {"PORTOLAN_DATABASE_URL": database_url, "PORTOLAN_GRPC_PORT": str(around.grpc_ports[name])}
+def process(service: str, kind: str, around: Surroundings, *, name: str) -> ServicePlan:
+    """`name` is that of its log and of its metrics port, which jobs have not. The kinds `all` and `api` answer."""
+    answers, is_gateway = kind in ("all", "api"), service == GATEWAY
+    database_url = "" if is_gateway else around.database_urls[database_name(service)]
+    grpc_port = around.grpc_ports[service] if answers and not is_gateway else 0
+    metrics_port = around.metrics_ports.get(name, 0)
+    own = {"PORTOLAN_METRICS_PORT": str(metrics_port)}
+    if is_gateway:
+        own |= {"PORTOLAN_HTTP_PORT": str(around.http_port)}
+    else:
+        own |= {"PORTOLAN_DATABASE_URL": database_url, "PORTOLAN_GRPC_PORT": str(grpc_port)}
     return ServicePlan(
         name=name,
-        command=_command(name),
-        environment=_environment(name, around) | own,
-        log=_log(name, around),
-        grpc_port=around.grpc_ports[name],
+        command=[sys.executable, "-m", service, kind],
+        environment=_environment(around) | own,
+        log=around.home / "log" / f"{name}.log",
+        grpc_port=grpc_port,
+        http_port=around.http_port if is_gateway else 0,
+        metrics_port=metrics_port,
         database_url=database_url,
     )
 
 
-def _gateway(around: Surroundings) -> ServicePlan:
-    return ServicePlan(
-        name=GATEWAY,
-        command=_command(GATEWAY),
-        environment=_environment(GATEWAY, around) | {"PORTOLAN_HTTP_PORT": str(around.http_port)},
-        log=_log(GATEWAY, around),
-        http_port=around.http_port,
-    )
-
-
-def _command(name: str) -> list[str]:
-    return [sys.executable, "-m", name, "all"]
-
-
-def _log(name: str, around: Surroundings) -> Path:
-    return around.home / "log" / f"{name}.log"
-
-
-def _environment(name: str, around: Surroundings) -> dict[str, str]:
+def _environment(around: Surroundings) -> dict[str, str]:
     targets = {
         f"PORTOLAN_{service.upper()}_TARGET": f"{ports.LOOPBACK}:{port}" for service, port in around.grpc_ports.items()
     }
     return {
         **os.environ,
         **targets,
-        "PORTOLAN_PROFILE": "embedded",
+        **around.servers,
+        "PORTOLAN_PROFILE": around.profile,
         "PORTOLAN_DEMO_MODE": "true",
         "PORTOLAN_HOME": str(around.home),
         "PORTOLAN_CLOCK_FILE": str(places.clock_file(around.home)),
         "PORTOLAN_PACK_PATH": str(around.pack),
-        "PORTOLAN_BUS_URL": around.database_urls[BUS_DATABASE],
         "PORTOLAN_SERVICE_SECRET": around.service_secret,
-        "PORTOLAN_METRICS_PORT": str(around.metrics_ports[name]),
         "PYTHONUNBUFFERED": "1",
     }

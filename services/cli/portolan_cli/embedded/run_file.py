@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ def read(home: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return content if is_alive(int(content["supervisor"]["pid"])) else None
+
+
+def processes(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Supervisor and servers, then the services."""
+    servers = {name: one for name, one in content.items() if isinstance(one, dict) and "pid" in one}
+    return {**servers, **content["services"]}
 
 
 def remove(home: Path) -> None:

@@ -19,6 +19,8 @@ WATCH_S = 0.1
 BACKOFF_S_FIRST = 0.1
 BACKOFF_S_MAX = 5.0
 DEATHS_BEFORE_READY_MAX = 6
+# Who lives shorter dies again, and is waited for longer.
+STEADY_S = 5.0
 # Longer than the services' own drain limit, so that SIGKILL is for what hangs.
 STOP_S_MAX = 12.0
 LOG_TAIL_LINES = 20
@@ -56,10 +58,9 @@ class Service:
         while not self._is_stopping:
             self._start()
             if await self._wait_ready():
-                self._deaths = 0
                 self._enter("ready")
                 self.became_ready.set()
-                await self._wait_end()
+                await self._live()
             if self._is_stopping:
                 return
             await self._mourn()
@@ -113,6 +114,12 @@ class Service:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    async def _live(self) -> None:
+        began = time.monotonic()
+        await self._wait_end()
+        if time.monotonic() - began > STEADY_S:
+            self._deaths = 0
 
     async def _wait_end(self) -> None:
         while self.is_running:  # noqa: ASYNC110 - a process has no event to wait for

@@ -1,4 +1,7 @@
-"""Runs the embedded profile: PostgreSQL and one process per service; heals what dies, leaves in reverse order."""
+"""Runs the embedded profile: PostgreSQL and one process per service; heals what dies, leaves in reverse order.
+
+Another profile stands on other servers: it overrides what starts, revives, describes and stops them.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,12 @@ from portolan_cli.embedded.postgres import EmbeddedPostgres
 from portolan_cli.embedded.service import Service
 
 PORT_RELEASE_S_MAX = 5.0
-POSTGRES_WATCH_S = 0.2
+SERVERS_WATCH_S = 0.2
 POLL_S = 0.1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# What the shell says of another profile's servers is not for this one.
+NO_OTHER_SERVERS = {"PORTOLAN_KAFKA_BOOTSTRAP": "", "PORTOLAN_REDIS_URL": ""}
 
 Say = Callable[[str], None]
 
@@ -34,7 +40,7 @@ class PortTaken(Exception):
 class Timing:
     """Seconds since the start."""
 
-    database_s: float
+    servers_s: float
     ready_s: float
 
 
@@ -88,8 +94,33 @@ class Supervisor:
             database_urls={name: self.postgres.createdb(name) for name in plan.databases()},
             grpc_ports=grpc_ports,
             metrics_ports=metrics_ports,
+            profile="embedded",
+            servers={"PORTOLAN_BUS_URL": self.postgres.createdb(plan.BUS_DATABASE), **NO_OTHER_SERVERS},
         )
         return plan.service_plans(around)
+
+    def start_servers(self) -> None:
+        self.postgres.start()
+
+    def revive_servers(self) -> list[str]:
+        """Starts again, on the same data, what ended by itself; answers the names."""
+        if self.postgres.is_running:
+            return []
+        self.postgres.start()
+        return ["PostgreSQL"]
+
+    def stop_servers(self) -> None:
+        self.postgres.stop()
+
+    def described_servers(self) -> dict[str, Any]:
+        return {"postgres": {"pid": self.postgres.pid, "port": self.postgres.port, "url": self.postgres.url()}}
+
+    async def prepare(self) -> None:
+        """What must be done before any process is started: nothing where each does it for itself."""
+
+    async def stop_services(self) -> None:
+        for service in reversed(self.services):
+            await service.stop()
 
     def _listen_to_signals(self) -> None:
         for number in STOP_SIGNALS:
@@ -111,14 +142,15 @@ class Supervisor:
             await asyncio.sleep(POLL_S)
 
     async def _start(self) -> None:
-        # In this thread on purpose: the server dies with the thread that starts it.
-        self.postgres.start()
+        # In this thread on purpose: the servers die with the thread that starts them.
+        self.start_servers()
         self.services = [Service(planned, self._probe, self._write_run_file) for planned in self.plans()]
-        database_s = time.monotonic() - self._began
+        await self.prepare()
+        servers_s = time.monotonic() - self._began
         self._keepers = [asyncio.create_task(service.keep(), name=service.plan.name) for service in self.services]
-        self._keepers.append(asyncio.create_task(self._keep_postgres(), name="postgres"))
+        self._keepers.append(asyncio.create_task(self._keep_servers(), name="servers"))
         await self._wait_ready()
-        self.timing = Timing(database_s, time.monotonic() - self._began)
+        self.timing = Timing(servers_s, time.monotonic() - self._began)
         self._state = "stopping" if self.stopping.is_set() else "ready"
         self._write_run_file()
 
@@ -138,24 +170,24 @@ class Supervisor:
         for service in self.services:
             await service.became_ready.wait()
 
-    async def _keep_postgres(self) -> None:
+    async def _keep_servers(self) -> None:
         while not self.stopping.is_set():
-            await asyncio.sleep(POSTGRES_WATCH_S)
-            if not self.postgres.is_running and not self.stopping.is_set():
-                self._say("PostgreSQL ended; starting it again on the same data")
-                self.postgres.start()
+            await asyncio.sleep(SERVERS_WATCH_S)
+            revived = [] if self.stopping.is_set() else self.revive_servers()
+            for name in revived:
+                self._say(f"{name} ended; started again on the same data")
+            if revived:
                 self._write_run_file()
 
     async def _stop(self) -> None:
         self.stopping.set()
         self._state = "stopping"
-        for service in reversed(self.services):
-            await service.stop()
+        await self.stop_services()
         for keeper in self._keepers:
             keeper.cancel()
         # What failed was raised where somebody waited for it.
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        self.postgres.stop()
+        self.stop_servers()
         if self.services:
             # Otherwise the folder is another supervisor's.
             run_file.remove(self.home)
@@ -169,7 +201,7 @@ class Supervisor:
             "base_url": self.base_url,
             "ready_s": round(self.timing.ready_s, 2),
             "supervisor": {"pid": os.getpid()},
-            "postgres": {"pid": self.postgres.pid, "port": self.postgres.port, "url": self.postgres.url()},
+            **self.described_servers(),
             "services": {service.plan.name: _describe(service) for service in self.services},
         }
 
@@ -181,7 +213,7 @@ def _describe(service: Service) -> dict[str, Any]:
         "restarts": service.restarts,
         "grpc_port": service.plan.grpc_port,
         "http_port": service.plan.http_port,
-        "metrics_port": int(service.plan.environment.get("PORTOLAN_METRICS_PORT", "0")),
+        "metrics_port": service.plan.metrics_port,
         "database_url": service.plan.database_url,
         "log": str(service.plan.log),
     }

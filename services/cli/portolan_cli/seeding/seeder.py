@@ -11,7 +11,7 @@ from portolan_cli import demo_file
 from portolan_cli.client import Credentials, Person, Portolan
 from portolan_cli.embedded import secret_file
 from portolan_cli.seeding.journal import Journal
-from portolan_cli.seeding.plan import Entry, SeedError, SeedPlan
+from portolan_cli.seeding.plan import Entry, SeedError, SeedPlan, load
 
 OPERATOR = "operator"
 # A client whose secret was lost between its making and our noting it is made anew.
@@ -146,6 +146,17 @@ def seed(portolan: Portolan, home: Path, plan: SeedPlan) -> dict[str, Any]:
     content = Seeder(portolan, bootstrap, Journal(home / "seed-journal.json"), plan).run()
     demo_file.write(home, content)
     return content
+
+
+def bring_in(portolan: Portolan, home: Path, pack: Path) -> bool:
+    """True on the first start of that home; later the same people are there at a new address."""
+    is_first = not demo_file.path(home).exists()
+    if is_first:
+        seed(portolan, home, load(pack))
+    else:
+        demo_file.move(home, portolan.base_url)
+    keep_receipt_keys(portolan, home)
+    return is_first
 
 
 def keep_receipt_keys(portolan: Portolan, home: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import conninfo, sql
@@ -124,4 +125,11 @@ class ForeignPostgres:
                     connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         except psycopg.OperationalError as error:
             raise StackFailed(f"{DATABASE_URL_VARIABLE}: {error}") from error
-        return conninfo.make_conninfo(self._url, dbname=name)
+        return at(self._url, name)
+
+
+def at(url: str, database: str) -> str:
+    """The same server's other database: a URL stays a URL."""
+    if "://" in url:
+        return urlsplit(url)._replace(path=f"/{quote(database, safe='')}").geturl()
+    return conninfo.make_conninfo(url, dbname=database)

@@ -11,22 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from portolan_cli.embedded import ports, run_file, secret_file
+from portolan_cli.embedded import run_file, secret_file
 from portolan_cli.stack import jars, kafka, leftovers
 from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.kafka import Broker, KafkaCluster
+from portolan_cli.stack.kept_ports import KeptPorts
 from portolan_cli.stack.postgres import DATABASE_URL_VARIABLE, Databases, ForeignPostgres, PostgresServer
 from portolan_cli.stack.process import Process
 from portolan_cli.stack.redis import RedisServer, program
 
-FOLDER = "stack"
 FILE = "servers.json"
 ROLE = "servers"
-
-
-def folder_of(home: Path) -> Path:
-    """All state of the stack of that home."""
-    return home / FOLDER
 
 
 @dataclass(frozen=True)
@@ -41,24 +36,6 @@ class Addresses:
         return ForeignPostgres(self.postgres_url)
 
 
-class KeptPorts:
-    """The ports of last time while they are free, so that who was connected finds the servers again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "ports.json"
-        self._known: dict[str, int] = json.loads(self._file.read_text()) if self._file.exists() else {}
-        self._given: set[int] = set()
-
-    def port(self, name: str) -> int:
-        known = self._known.get(name, 0)
-        if not known or known in self._given or not ports.is_free(known):
-            known = ports.free(frozenset({*self._given, *self._known.values()}))
-        self._given.add(known)
-        self._known[name] = known
-        secret_file.write_json(self._file, self._known, secret_file.EVERYONE_READS)
-        return known
-
-
 class Servers:
     """Start and stop it in the main thread: then the servers die with this process, however it ends."""
 
@@ -66,7 +43,7 @@ class Servers:
         self.folder = folder.resolve()
         self._mark = leftovers.mark(self.folder, ROLE)
         self._lock: IO[str] | None = None
-        kept = KeptPorts(self.folder)
+        kept = KeptPorts(self.folder, ROLE)
         foreign = os.environ.get(DATABASE_URL_VARIABLE, "")
         self.foreign = ForeignPostgres(foreign) if foreign else None
         self.own_postgres = None if foreign else PostgresServer(self.folder, kept.port("postgres"))
@@ -169,6 +146,23 @@ def running(folder: Path) -> Mapping[str, Any] | None:
         content: dict[str, Any] = json.loads((folder / FILE).read_text())
         return content if run_file.is_alive(int(content["launcher"]["pid"])) else None
     return None
+
+
+def variables(addresses: Addresses) -> dict[str, str]:
+    """What services are told; and DATABASE_URL, which is the tests' and ours."""
+    return {
+        "PORTOLAN_KAFKA_BOOTSTRAP": addresses.bootstrap,
+        "PORTOLAN_REDIS_URL": addresses.redis_url,
+        DATABASE_URL_VARIABLE: addresses.postgres_url,
+    }
+
+
+def for_run_file(described: Mapping[str, Any]) -> dict[str, Any]:
+    """As `portolan status` reads it; a launcher of the servers alone is one of the processes."""
+    launcher = described["launcher"]
+    others = {} if launcher["pid"] == os.getpid() else {"stack": launcher}
+    where = {name: described[name] for name in ("bootstrap", "redis_url", "postgres_url")}
+    return {**where, **others, **described["servers"]}
 
 
 def addresses_of(described: Mapping[str, Any]) -> Addresses:
