@@ -11,15 +11,15 @@ AS_PIP = eval "$$($(BIN)/python -m pip config list | sed -nE \
 UV_INSTALL = @$(AS_PIP) set -x; $(BIN)/uv pip install -q --python $(BIN)/python
 export PORTOLAN_HOME ?= $(CURDIR)/.portolan
 export PORT ?= 8080
-export PROFILE ?= embedded
-export BROKERS ?= 1
+PROFILE ?= embedded
+BROKERS ?= 1
 
 ##@ See it
 .PHONY: run demo history stack stack-down
 run: $(VENV)/.run ## start it on 127.0.0.1:8080 and stay in front (PORT= moves it, PROFILE=stack runs it on the stack)
-	@exec $(BIN)/portolan run --port $(PORT)
+	@exec $(BIN)/portolan run --port $(PORT) --profile $(PROFILE) --brokers $(BROKERS)
 stack: $(VENV)/.run ## start Apache Kafka (BROKERS=3), Redis and PostgreSQL (or DATABASE_URL=) and stay in front
-	@exec $(BIN)/portolan stack up
+	@exec $(BIN)/portolan stack up --brokers $(BROKERS)
 stack-down: $(VENV)/.run ## stop what `make stack` started
 	@exec $(BIN)/portolan stack down
 demo: $(VENV)/.run ## play the golden cases against what `make run` started (or BASE_URL=)

@@ -19,7 +19,8 @@ from tests.kit.redis_server import RedisServer, free_port
 telemetry.start("tests")
 
 # What the caller's shell or make sets is not the tests' business.
-for name in [name for name in os.environ if name.startswith("PORTOLAN_")]:
+OURS = ("PROFILE", "BROKERS", "DATABASE_URL")
+for name in [name for name in os.environ if name.startswith("PORTOLAN_") or name in OURS]:
     del os.environ[name]
 
 SERVICES = Path(__file__).resolve().parent.parent / "services"

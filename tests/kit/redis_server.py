@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +10,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-import pytest
+from portolan_cli.stack.redis import program
+
+from tests.servers import require
 
 START_S_MAX = 10.0
 
@@ -71,7 +72,5 @@ class RedisServer:
 
 
 def find() -> str:
-    found = shutil.which("redis-server")
-    if found is None:
-        pytest.skip("redis-server is not installed: Redis is not tested here")
-    return found
+    require("redis")
+    return program()

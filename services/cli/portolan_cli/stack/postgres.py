@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from psycopg import conninfo, sql
 from portolan_cli.embedded import leftovers
 from portolan_cli.embedded.postgres import CONNECT_S, EmbeddedPostgres
 from portolan_cli.stack.failures import StackFailed
-from portolan_cli.stack.process import LEAVE_S_MAX, Departure
+from portolan_cli.stack.process import LEAVE_S_MAX, Departure, unnoticed
 
 DATABASE_URL_VARIABLE = "DATABASE_URL"
 # Three processes for each service, each with its own connections.
@@ -37,6 +38,7 @@ class PostgresServer:
     def __init__(self, folder: Path, port: int) -> None:
         self._server = EmbeddedPostgres(folder, settings=SETTINGS)
         self._server.port = port
+        self.changed: Callable[[], None] = unnoticed
 
     @property
     def log(self) -> Path:
@@ -60,6 +62,7 @@ class PostgresServer:
 
     def start(self) -> None:
         self._server.start()
+        self.changed()
 
     def launch(self) -> None:
         self.start()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ class Departure:
 class Managed(Protocol):
     """What servers and service processes have in common."""
 
+    changed: Callable[[], None]
+
     @property
     def name(self) -> str: ...
     @property
@@ -46,14 +48,22 @@ class Managed(Protocol):
     def terminate(self) -> Departure: ...
 
 
+def unnoticed() -> None:
+    """Nobody keeps book of process ids."""
+
+
 class Process(ABC):
-    """`start` returns when it is ready; from the main thread it dies with this process, else leftovers find it."""
+    """`start` returns when it is ready; from the main thread it dies with this process, else leftovers find it.
+
+    `changed` is called when it has another process id.
+    """
 
     ready_s_max = 60.0
 
     def __init__(self, name: str, log: Path) -> None:
         self.name = name
         self.log = log
+        self.changed: Callable[[], None] = unnoticed
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -99,6 +109,7 @@ class Process(ABC):
         self._process = child.spawn(
             self.command(), log=self.log, death_signal=signal.SIGKILL, cwd=self.folder, env=self.environment()
         )
+        self.changed()
 
     def wait_ready(self) -> None:
         limit = time.monotonic() + self.ready_s_max

@@ -17,7 +17,7 @@ from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.kafka import Broker, KafkaCluster
 from portolan_cli.stack.kept_ports import KeptPorts
 from portolan_cli.stack.postgres import DATABASE_URL_VARIABLE, Databases, ForeignPostgres, PostgresServer
-from portolan_cli.stack.process import Process
+from portolan_cli.stack.process import Process, unnoticed
 from portolan_cli.stack.redis import RedisServer, program
 
 FILE = "servers.json"
@@ -85,12 +85,14 @@ class Servers:
                 self.own_postgres.start()
             self.redis.wait_ready()
             self.kafka.wait_ready()
-            self.note("ready")
+            self._keep_book()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
+        for server in self.all:
+            server.changed = unnoticed
         self.kafka.stop()
         self.redis.stop()
         if self.own_postgres is not None:
@@ -105,12 +107,16 @@ class Servers:
         ended = [server for server in self.all if not server.is_running]
         for server in ended:
             server.launch()
-        if ended:
-            self.note("ready")
         return [server.name for server in ended]
 
-    def note(self, state: str) -> None:
-        secret_file.write_json(self.folder / FILE, {"state": state, **self.described()})
+    def note(self) -> None:
+        """The process ids of now, for whoever looks for these servers."""
+        secret_file.write_json(self.folder / FILE, self.described())
+
+    def _keep_book(self) -> None:
+        for server in self.all:
+            server.changed = self.note
+        self.note()
 
     def described(self) -> dict[str, Any]:
         parts: dict[str, Any] = {server.name: {"pid": server.pid, "log": str(server.log)} for server in self.all}

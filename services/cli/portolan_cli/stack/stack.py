@@ -12,9 +12,8 @@ from portolan_cli.client import Portolan
 from portolan_cli.embedded import ports, run_file
 from portolan_cli.seeding.seeder import bring_in
 from portolan_cli.stack import leftovers, system
-from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.postgres import PostgresServer
-from portolan_cli.stack.process import Managed
+from portolan_cli.stack.process import Managed, unnoticed
 from portolan_cli.stack.redis import RedisServer
 from portolan_cli.stack.servers import Servers, for_run_file
 from portolan_cli.stack.service import ServiceProcess
@@ -72,6 +71,8 @@ class Stack:
             raise
 
     def stop(self) -> None:
+        for one in self.everything:
+            one.changed = unnoticed
         for process in reversed(self.processes.values()):
             if process.is_running:
                 process.ask_to_leave()
@@ -103,11 +104,12 @@ class Stack:
             process.launch()
         for process in self.processes.values():
             process.wait_ready()
-        self._write_run_file()
+        for one in self.everything:
+            one.changed = self._keep_book
+        self._keep_book()
 
-    def _write_run_file(self) -> None:
-        if not self.processes:
-            raise StackFailed("nothing runs yet")
+    def _keep_book(self) -> None:
+        self.servers.note()
         run_file.write(
             self.folder,
             {
