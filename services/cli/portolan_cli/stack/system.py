@@ -45,7 +45,7 @@ def surroundings(folder: Path, pack: Path, http_port: int, addresses: Addresses)
         servers={
             "PORTOLAN_KAFKA_BOOTSTRAP": addresses.bootstrap,
             "PORTOLAN_REDIS_URL": addresses.redis_url,
-            "PORTOLAN_BUS_URL": make(plan.BUS_DATABASE),  # TEMP
+            "PORTOLAN_BUS_URL": make(plan.BUS_DATABASE),
             leftovers.MARK: leftovers.mark(folder, ROLE),
         },
     )
