@@ -24,6 +24,8 @@ from portolan_cli.generation import MixError
 from portolan_cli.golden import CaseError, coverage, load_moves
 from portolan_cli.golden import load_all as golden_cases
 from portolan_cli.golden import play as play_case
+from portolan_cli.reconcile import databases
+from portolan_cli.reconcile.run import reconcile
 from portolan_cli.reference import report as reference_report
 from portolan_cli.reference.book import Book
 from portolan_cli.reference.run import run as run_reference
@@ -257,6 +259,25 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
     if as_json:
         return say_json(described)
     Console().print(show.status(described))
+
+
+@app.command("reconcile")
+def reconcile_command(
+    database_urls: Annotated[
+        list[str] | None, typer.Option("--database-url", help="SERVICE=URL, once for each; default: what runs here")
+    ] = None,
+    settle: Annotated[float, typer.Option(min=0, max=3_600, help="Seconds to wait until it is quiet")] = 0,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove from the databases that the services agree: nothing lost, doubled or waiting. Exit 1 names what is."""
+    report = reconcile(databases.urls(places.home(home), database_urls or ()), settle)
+    if as_json:
+        say_json(report.plain())
+    else:
+        show.reconciliation(Console(), report)
+    if not report.is_clean:
+        raise typer.Exit(FAILED)
 
 
 def say_json(content: Any) -> None:

@@ -13,6 +13,7 @@ from portolan_cli.client import Problem
 from portolan_cli.embedded import run_file
 from portolan_cli.golden import Coverage, Play
 from portolan_cli.golden.runner import StepResult
+from portolan_cli.reconcile.findings import Report
 
 DAY, TIME = slice(0, 10), slice(11, 19)
 
@@ -117,3 +118,15 @@ def status(described: Mapping[str, Any]) -> Table:
         figures = (one.get(member, "") for member in ("pid", "state", "restarts", "grpc_port", "metrics_port"))
         table.add_row(name, *map(str, figures), str(memory.get(name, "")))
     return table
+
+
+def reconciliation(console: Console, report: Report) -> None:
+    """The table of what was looked at, then each thing that is wrong, by its id."""
+    table = Table("", "looked at", "wrong", box=None, pad_edge=False)
+    for name, check in report.checks.items():
+        table.add_row(name, str(check.looked_at), f"[red]{check.wrong}[/]" if check.wrong else "0")
+    console.print(table)
+    for finding in report.named:
+        line = f"[red]{escape(finding.check)}[/] {escape(finding.subject)}: {escape(finding.what)}"
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print("[green]all agree[/]" if report.is_clean else "[red]they do not agree[/]")

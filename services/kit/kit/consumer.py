@@ -55,10 +55,11 @@ class Consumer:
         telemetry.EVENTS_TOTAL.labels(group, "handled")  # at zero: who hears nothing must be seen to hear nothing
 
     async def run(self, stop: asyncio.Event) -> None:
-        wait_s, pace = RETRY_FIRST_S, Pace(BATCH_FORMS_S)
+        wait_s, pace, is_known = RETRY_FIRST_S, Pace(BATCH_FORMS_S), False
         try:
             while not stop.is_set():
                 try:
+                    is_known = is_known or await self._say_what_it_hears()
                     if await self.step(POLL_WAIT_S, stop) < BATCH_EVENTS_MAX:
                         await pace.turn()
                     wait_s = RETRY_FIRST_S
@@ -68,6 +69,11 @@ class Consumer:
                     wait_s = min(wait_s * 2, RETRY_MOST_S)
         finally:
             await self._subscription.close()
+
+    async def _say_what_it_hears(self) -> bool:
+        async with self._database.transaction() as tx:
+            await inbox.hears(tx, self._group, sorted(self._handlers), clock.now())
+        return True
 
     async def step(self, wait_s: float, stop: asyncio.Event | None = None) -> int:
         """Handles what is there now; answers how many events. `stop` ends the waiting, never the handling."""

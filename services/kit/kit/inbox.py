@@ -1,6 +1,7 @@
 """Remember in the effect's own transaction that an event had its effect."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from psycopg.rows import tuple_row
 
@@ -20,6 +21,18 @@ async def once(tx: Tx, consumer: str, event_ids: Sequence[str]) -> set[str]:
         [consumer, list(event_ids)],
     )
     return {row[0] for row in await cursor.fetchall()}
+
+
+async def hears(tx: Tx, consumer: str, types: Sequence[str], since: datetime) -> None:
+    """For whoever proves that nothing was lost on the way here."""
+    await tx.execute(
+        """
+        insert into hearing (consumer, type, since)
+        select %s, unnest(%s::text[]), %s
+        on conflict do nothing
+        """,
+        [consumer, list(types), since],
+    )
 
 
 async def bury(tx: Tx, consumer: str, event: Event, reason: str) -> None:
