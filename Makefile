@@ -31,7 +31,7 @@ history: $(VENV)/.run ## give the demonstration two weeks of past, by seed (SEED
 ##@ Work on it
 .PHONY: setup test check fmt proto lock bench microseconds clean
 setup: $(VENV)/.dev ## install everything, tools included
-test: $(VENV)/.dev ## every test that needs no outside server
+test: $(VENV)/.dev ## every test; without Java, Maven or redis-server, those of Kafka and Redis are skipped by name
 	$(BIN)/python -m pytest
 check: $(VENV)/.dev ## ruff, mypy --strict, import contracts, buf lint, stubs up to date, pack lint
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

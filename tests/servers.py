@@ -1,4 +1,4 @@
-"""The rule, in one place: without a server its tests are skipped by name; with PORTOLAN_REQUIRE_SERVERS=1 they fail."""
+"""One home of the rule: without its server a test is skipped by name, or fails where PORTOLAN_REQUIRE_SERVERS=1."""
 
 import os
 import shutil
@@ -14,8 +14,13 @@ ARE_REQUIRED = os.environ.get(REQUIRE_VARIABLE, "") not in ("", "0")
 WITHIN_REACH: Mapping[str, Callable[[], bool]] = {
     "kafka": jars.is_within_reach,
     "redis": lambda: shutil.which(redis.PROGRAM) is not None,
+    "promtool": lambda: shutil.which("promtool") is not None,
 }
-NEEDS = {"kafka": "Java 17 and Maven, or jars fetched before", "redis": f"{redis.PROGRAM} on PATH"}
+NEEDS = {
+    "kafka": "Java 17 and Maven, or jars fetched before",
+    "redis": f"{redis.PROGRAM} on PATH",
+    "promtool": "of Debian's package prometheus",
+}
 
 
 def require(*names: str) -> None:
