@@ -1,4 +1,4 @@
-"""Writes proto/gen from proto/portolan; with --check, says whether the committed stubs are what it would write."""
+"""Writes proto/gen from the protos and topics.toml; with --check, says whether the committed stubs are that."""
 
 import filecmp
 import pathlib
@@ -20,10 +20,12 @@ def generate(target: pathlib.Path) -> None:
         subprocess.run(command, cwd=PROTO, check=True, capture_output=True)  # noqa: S603
     for folder in [target / "portolan", *(target / "portolan").glob("**/")]:
         (folder / "__init__.py").touch()
+    shutil.copy(PROTO / "topics.toml", target / "portolan")
 
 
 def stubs(folder: pathlib.Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.glob("portolan/**/*.py*") if path.suffix != ".pyc"}
+    written = [*folder.glob("portolan/**/*.py*"), *folder.glob("portolan/*.toml")]
+    return {str(path.relative_to(folder)) for path in written if path.suffix != ".pyc"}
 
 
 def is_current(fresh: pathlib.Path, committed: pathlib.Path) -> bool:
@@ -42,7 +44,7 @@ def main() -> int:
             return 0
         if is_current(fresh, committed):
             return 0
-        print("proto/gen is not what proto/portolan says: run `make proto`", file=sys.stderr)
+        print("proto/gen is not what proto says: run `make proto`", file=sys.stderr)
         return 1
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from kit.bus.topics import declared as declared_topics
+from kit.errors import Unavailable
 from packs import read as read_pack
 from rich.console import Console
 
@@ -35,13 +37,24 @@ from portolan_cli.stack.failures import StackFailed
 # What a person can do something about: said in one sentence, without a stack trace.
 EXPECTED = (
     *(Problem, Unreachable, NoSuchActor, CaseError, SeedError, desk.NotHere, run.AlreadyRunning, country.OtherCountry),
-    *(MixError, history.HistoryFailed, PostgresFailed, NoServerUser, ServiceFailed, StackFailed, PortTaken),
+    *(
+        Unavailable,
+        MixError,
+        history.HistoryFailed,
+        PostgresFailed,
+        NoServerUser,
+        ServiceFailed,
+        StackFailed,
+        PortTaken,
+    ),
 )
 FAILED = 1
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Portolan, a national single window.")
 pack_app = typer.Typer(no_args_is_help=True, help="Country packs.")
 app.add_typer(pack_app, name="pack")
+topics_app = typer.Typer(no_args_is_help=True, help="The topics of Apache Kafka.")
+app.add_typer(topics_app, name="topics")
 
 stack_app = typer.Typer(no_args_is_help=True, help="Apache Kafka, Redis and PostgreSQL on this machine.")
 app.add_typer(stack_app, name="stack")
@@ -250,6 +263,21 @@ def lint(
         print(f"{pack.name}: {len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'}")
     if findings:
         raise typer.Exit(FAILED)
+
+
+@topics_app.command("apply")
+def apply_topics(
+    bootstrap: Annotated[str, typer.Option(envvar="PORTOLAN_KAFKA_BOOTSTRAP", help="host:port, more after commas")],
+    as_json: AsJson = False,
+) -> None:
+    """Create the declared topics that are missing, widen the narrow ones, set retention; say what was changed."""
+    # Its client is not worth its memory where nobody asks for it.
+    from kit.bus.kafka.admin import apply
+
+    changes = apply(bootstrap, declared_topics())
+    if as_json:
+        return say_json(changes)
+    Console().print("\n".join(changes) or "as declared", highlight=False)
 
 
 @app.command()

@@ -9,7 +9,10 @@ from google.protobuf.message import DecodeError, Message
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """CloudEvents attributes and a protobuf payload. `type` is the protobuf full name; `key` orders."""
+    """CloudEvents attributes and a protobuf payload. `type` is the protobuf full name; `key` orders.
+
+    A record on the bus that is no event comes as one with a `fault`: every consumer hears it, and none can decode it.
+    """
 
     id: str
     topic: str
@@ -18,6 +21,7 @@ class Event:
     time: datetime
     payload: bytes
     traceparent: str
+    fault: str = ""
 
 
 class Undecodable(Exception):
@@ -31,9 +35,11 @@ class Decoder:
         self._classes: Mapping[str, type[Message]] = {kind.DESCRIPTOR.full_name: kind for kind in classes}
 
     def hears(self, event: Event) -> bool:
-        return event.type in self._classes
+        return event.type in self._classes or bool(event.fault)
 
     def decode(self, event: Event) -> Message:
+        if event.fault:
+            raise Undecodable(event.fault)
         message = self._classes[event.type]()
         try:
             message.ParseFromString(event.payload)

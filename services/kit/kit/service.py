@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit import operating
 from kit.auth import TokenVerifier, service_token
-from kit.bus import Publisher, Subscription
+from kit.bus import Publisher, Subscription, topics
 from kit.bus import postgres as postgres_bus
 from kit.database import Database
 from kit.grpc import channel
@@ -28,17 +28,27 @@ RELAY_CONNECTIONS_MAX = 2
 def migrate_job(settings: ServiceSettings, service: str, folder: Path) -> Job:
     async def job() -> None:
         await migrate(settings.database_url, service, folder)
-        await postgres_bus.prepare(settings.bus_url)
+        if not settings.kafka_bootstrap:
+            await postgres_bus.prepare(settings.bus_url)
 
     return job
 
 
 async def publisher(settings: ServiceSettings) -> Publisher:
+    if settings.kafka_bootstrap:
+        # Its client is 19 MB of memory that a process without Kafka does not need.
+        from kit.bus.kafka import KafkaPublisher
+
+        return KafkaPublisher(settings.kafka_bootstrap, topics.declared())
     return postgres_bus.PostgresPublisher(await Database.open(settings.bus_url, size_max=RELAY_CONNECTIONS_MAX))
 
 
-def subscription(settings: ServiceSettings, group: str, topics: Sequence[str]) -> Subscription:
-    return postgres_bus.PostgresSubscription(settings.bus_url, group, topics)
+def subscription(settings: ServiceSettings, group: str, heard: Sequence[str]) -> Subscription:
+    if settings.kafka_bootstrap:
+        from kit.bus.kafka import KafkaSubscription
+
+        return KafkaSubscription(settings.kafka_bootstrap, group, heard)
+    return postgres_bus.PostgresSubscription(settings.bus_url, group, heard)
 
 
 def relay_loop(settings: ServiceSettings, service: str) -> Loop:

@@ -20,12 +20,19 @@ class Publisher(Protocol):
 
 
 class Subscription(Protocol):
-    """One consumer group's place in some topics. At most one process of a group reads at a time, in order per key."""
+    """One consumer group's place in some topics, read in order per key; an event may come again, never out of order.
+
+    No key is with two readers of a group at a time. Whether several share the keys is the adapter's nature: on Kafka
+    each has some partitions, on PostgreSQL's log one has all and the others wait until it leaves.
+    """
 
     async def poll(self, events_max: int, wait_s: float) -> Sequence[Event]:
-        """The next events, without moving; empty when none came within `wait_s`."""
+        """The next events, without moving: the same ones and what came since, until they are committed.
+
+        Empty when none came within `wait_s`. What another reader of the group took over is not given again.
+        """
 
     async def commit(self, events: Sequence[Event]) -> None:
-        """Moves past these, which `poll` gave last."""
+        """Moves past these, which `poll` gave last. Raises Unavailable when the place is not kept: poll again."""
 
     async def close(self) -> None: ...
