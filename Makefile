@@ -33,7 +33,7 @@ history: $(VENV)/.run ## give the demonstration two weeks of past, by seed (SEED
 setup: $(VENV)/.dev ## install everything, tools included
 test: $(VENV)/.dev ## every test; without Java, Maven or redis-server, those of Kafka and Redis are skipped by name
 	$(BIN)/python -m pytest
-check: $(VENV)/.dev ## ruff, mypy --strict, import contracts, buf lint, stubs up to date, pack lint
+check: $(VENV)/.dev ## ruff, mypy --strict, import contracts, buf lint, contract unbroken, stubs up to date, pack lint
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy services tests loadtests
 	$(BIN)/lint-imports
@@ -42,7 +42,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import contracts, buf lint, stubs up
 	@for pack in services/packs/*/pack.yaml; do $(BIN)/portolan pack lint $$(dirname $$pack) || exit 1; done
 fmt: $(VENV)/.dev ## format and sort imports
 	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
-proto: $(VENV)/.dev ## rewrite proto/gen from proto/portolan
+proto: $(VENV)/.dev ## rewrite proto/gen and proto/released.binpb from the protos, unless they break what was released
 	$(BIN)/python proto/generate.py
 lock: $(VENV)/.uv ## resolve the pinned, hashed requirement files anew
 	@$(AS_PIP) $(BIN)/python services/lock.py

@@ -1,4 +1,7 @@
-"""Writes proto/gen from the protos and topics.toml; with --check, says whether the committed stubs are that."""
+"""Writes proto/gen and released.binpb from the protos and topics.toml; with --check, says whether they are that.
+
+Either way a contract that breaks the released one is refused: that needs a new major version beside it.
+"""
 
 import filecmp
 import pathlib
@@ -9,6 +12,8 @@ import tempfile
 
 PROTO = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(sys.executable).parent
+# What landed last, in one file: a checkout may be shallow or have no history, so git cannot be asked.
+RELEASED = PROTO / "released.binpb"
 
 
 def generate(target: pathlib.Path) -> None:
@@ -23,6 +28,25 @@ def generate(target: pathlib.Path) -> None:
     shutil.copy(PROTO / "topics.toml", target / "portolan")
 
 
+def breaks() -> str:
+    """What would break who reads or wrote by the released contract; empty when nothing does."""
+    if not RELEASED.exists():
+        return f"{RELEASED} is missing: get it back from the last commit\n"
+    return buf("breaking", "--against", str(RELEASED)).stdout
+
+
+def image(target: pathlib.Path) -> None:
+    """Without comments and places, so that only a change of the contract changes it."""
+    built = buf("build", "--exclude-source-info", "-o", str(target))
+    if built.returncode != 0:
+        raise SystemExit(built.stdout + built.stderr)
+
+
+def buf(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(BIN / "buf"), *arguments]
+    return subprocess.run(command, cwd=PROTO.parent, check=False, capture_output=True, text=True)  # noqa: S603
+
+
 def stubs(folder: pathlib.Path) -> set[str]:
     written = [*folder.glob("portolan/**/*.py*"), *folder.glob("portolan/*.toml")]
     return {str(path.relative_to(folder)) for path in written if path.suffix != ".pyc"}
@@ -30,17 +54,24 @@ def stubs(folder: pathlib.Path) -> set[str]:
 
 def is_current(fresh: pathlib.Path, committed: pathlib.Path) -> bool:
     names = stubs(fresh)
-    return names == stubs(committed) and not any(filecmp.cmpfiles(fresh, committed, sorted(names), shallow=False)[1:])
+    if names != stubs(committed) or any(filecmp.cmpfiles(fresh, committed, sorted(names), shallow=False)[1:]):
+        return False
+    return filecmp.cmp(fresh / RELEASED.name, RELEASED, shallow=False)
 
 
 def main() -> int:
     committed = PROTO / "gen"
+    if broken := breaks():
+        print(f"{broken}the released contract is broken: see docs/decisions/0013", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory() as folder:
         fresh = pathlib.Path(folder)
         generate(fresh)
+        image(fresh / RELEASED.name)
         if "--check" not in sys.argv:
             shutil.rmtree(committed / "portolan", ignore_errors=True)
             shutil.copytree(fresh / "portolan", committed / "portolan")
+            shutil.copy(fresh / RELEASED.name, RELEASED)
             return 0
         if is_current(fresh, committed):
             return 0
