@@ -11,12 +11,15 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kit import ids
 from kit.database import Database
 from notifications import actions
 from notifications.domain.deliveries import PENDING, SEND_ATTEMPTS_MAX, Delivery, MailTrouble, Undeliverable
 from notifications.main import mailer as mailer_for
 from notifications.settings import Settings
+from notifications.store.letters import compose, written
 from notifications.store.mail import MaildirMailer, Mailer, SmtpMailer
 from portolan.notifications.v1 import events_pb2
 
@@ -333,8 +336,8 @@ async def killed_at(line: int, run: Callable[[], Awaitable[object]]) -> bool:
 async def test_a_sender_killed_at_any_line_leaves_exactly_one_letter(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def here(work: Callable[..., None], *arguments: object) -> None:
-        work(*arguments)
+    async def here(work: Callable[..., object], *arguments: object) -> object:
+        return work(*arguments)
 
     monkeypatch.setattr("notifications.store.mail.asyncio.to_thread", here)
     monkeypatch.setattr("notifications.actions.sending.asyncio.gather", one_after_the_other)
@@ -370,3 +373,30 @@ async def test_the_sender_stops_when_told(db: Database, tmp_path: Path) -> None:
         stop.set()
         await running
     assert len(list((tmp_path / "new").iterdir())) == 3
+
+
+# --- what is written quickly is what the library would have written
+
+TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\n\x00", exclude_categories=["Cc", "Cs", "Zl", "Zp"])
+)
+
+
+@given(title=TEXTS.map(lambda text: " ".join(text.split())[:200]), body=st.lists(TEXTS, max_size=5).map("\n".join))
+def test_what_is_written_says_what_is_composed(title: str, body: str) -> None:
+    letter = a_letter(title=title or "A", body=body or "B")
+    quickly, slowly = written(letter, SENDER), compose(letter, SENDER).as_bytes()
+    mine, theirs = (email.message_from_bytes(raw, policy=email.policy.default) for raw in (quickly, slowly))
+    assert {name: mine[name] for name in HEADERS} == {name: theirs[name] for name in HEADERS}
+    assert mine.get_content() == theirs.get_content()
+    assert all(len(line) <= 998 for line in quickly.split(b"\r\n"))
+
+
+HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Type", "Content-Language")
+
+
+def test_a_line_longer_than_mail_allows_is_encoded() -> None:
+    letter = a_letter(body="é" * 2_000)
+    raw = written(letter, SENDER)
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+    assert email.message_from_bytes(raw, policy=email.policy.default).get_content().strip() == letter.body

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -16,9 +19,29 @@ from kit.errors import Unavailable
 from kit.events import Decoder, Event, Undecodable
 from kit.pace import Pace
 
-Heard = tuple[Event, Message]
+Heard = tuple[Event, Any]
 Handler = Callable[[Tx, Event, Any], Awaitable[None]]
 Prepare = Callable[[Sequence[Heard]], Awaitable[None]]
+
+
+class Together:
+    """A handler for events that follow each other: their effects are written at once, in the order they were said.
+
+    Each is handled in its own trace when it goes through `in_its_trace`.
+    """
+
+    def __init__(self, handle: Callable[[Tx, Sequence[Heard]], Awaitable[None]]) -> None:
+        self.handle = handle
+
+    async def __call__(self, tx: Tx, event: Event, message: Message) -> None:
+        await self.handle(tx, [(event, message)])
+
+
+def in_its_trace(heard: Sequence[Heard]) -> Iterator[Heard]:
+    for event, message in heard:
+        trace.begin(event.traceparent)
+        yield event, message
+
 
 BATCH_EVENTS_MAX = 200
 POLL_WAIT_S = 1.0
@@ -147,14 +170,46 @@ class Consumer:
             await self._prepare(heard)
         async with self._database.transaction() as tx:
             fresh = await inbox.once(tx, self._group, [event.id for event, _ in heard])
-            for event, message in heard:
-                if event.id in fresh:
-                    fresh.discard(event.id)
-                    trace.begin(event.traceparent)
-                    with trace.span(f"{self._group} hears {event.type}", "consumer"):
-                        await self._handlers[event.type](tx, event, message)
+            for handler, run in groupby(_first_of_each(heard, fresh), key=lambda one: self._handlers[one[0].type]):
+                await self._have(tx, handler, list(run))
         self._count("handled", len(heard))
+
+    async def _have(self, tx: Tx, handler: Handler, heard: Sequence[Heard]) -> None:
+        if isinstance(handler, Together):
+            with self._spans(heard) as traced:
+                await handler.handle(tx, traced)
+            return
+        for event, message in in_its_trace(heard):
+            with trace.span(self._hears(event), "consumer"):
+                await handler(tx, event, message)
+
+    @contextmanager
+    def _spans(self, heard: Sequence[Heard]) -> Iterator[Sequence[Heard]]:
+        """The events, each in a span of its own trace, which all last as long as what is done of them together."""
+        opened = [trace.start(self._hears(event), "consumer") for event, _ in in_its_trace(heard)]
+        pairs = zip(opened, heard, strict=True)
+        failure = ""
+        try:
+            yield [(replace(event, traceparent=span.traceparent), message) for span, (event, message) in pairs]
+        except BaseException as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            for span in opened:
+                span.end(failure)
+
+    def _hears(self, event: Event) -> str:
+        return f"{self._group} hears {event.type}"
 
     def _count(self, outcome: str, number: int) -> None:
         if number:
             telemetry.EVENTS_TOTAL.labels(self._group, outcome).inc(number)
+
+
+def _first_of_each(heard: Sequence[Heard], fresh: set[str]) -> Sequence[Heard]:
+    """The same event may come twice in one batch."""
+    firsts: dict[str, Heard] = {}
+    for event, message in heard:
+        if event.id in fresh:
+            firsts.setdefault(event.id, (event, message))
+    return list(firsts.values())

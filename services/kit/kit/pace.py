@@ -8,6 +8,14 @@ class Pace:
         self._apart_s = apart_s
         self._next_s = 0.0
 
+    def is_due(self) -> bool:
+        """Whether it is time again; then it is taken. For what is done by the way, or not at all."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_s:
+            return False
+        self._next_s = now + self._apart_s
+        return True
+
     async def turn(self) -> None:
         loop = asyncio.get_running_loop()
         wait_s = self._next_s - loop.time()

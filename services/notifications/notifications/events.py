@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
-from kit.consumer import Handler, Heard, Prepare
+from kit.consumer import Handler, Heard, Prepare, Together
 from kit.database import Tx
-from kit.events import Event
 
 from notifications.actions import Teller, posting
 from notifications.actions.fields import fields
@@ -26,17 +25,19 @@ TOPICS = (
 
 def prepare(teller: Teller) -> Prepare:
     async def learn(heard: Sequence[Heard]) -> None:
-        await teller.prepare([_said(event, message) for event, message in heard])
+        await teller.refresh()
+        await teller.prepare(_said(teller, heard))
 
     return learn
 
 
 def handlers(teller: Teller) -> Mapping[type[Message], Handler]:
-    async def tell(tx: Tx, event: Event, message: Message) -> None:
-        await teller.tell(tx, _said(event, message))
+    async def tell(tx: Tx, heard: Sequence[Heard]) -> None:
+        await teller.tell(tx, _said(teller, heard))
 
-    return dict.fromkeys(HEARD.values(), tell)
+    return dict.fromkeys(HEARD.values(), Together(tell))
 
 
-def _said(event: Event, message: Message) -> Said:
-    return Said(event.id, event.type, fields(message))
+def _said(teller: Teller, heard: Sequence[Heard]) -> list[Said]:
+    """What concerns nobody is not even read."""
+    return [Said(event.id, event.type, fields(message)) for event, message in heard if teller.concerns(event.type)]

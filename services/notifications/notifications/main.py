@@ -24,6 +24,8 @@ from notifications.store.mail import MaildirMailer, Mailer, OpeningMailer, SmtpM
 NAME = "notifications"
 MIGRATIONS = Path(__file__).parent / "migrations"
 MAIL_FOLDER = "mail"
+# Each letter is a connection there, and a file here: what is claimed at once must be gone before its lease ends.
+SMTP_LETTERS_AT_ONCE_MAX, FILES_AT_ONCE_MAX = 16, 200
 
 
 async def build(settings: Settings) -> Parts:
@@ -89,7 +91,9 @@ def _consumer(settings: Settings, db: Database) -> Loop:
 def _sender(settings: Settings, db: Database) -> Loop:
     async def send(stop: asyncio.Event) -> None:
         way_out = OpeningMailer(mailer(settings), Sealer(settings.service_secret))
-        await asyncio.gather(actions.Sender(db, way_out).run(stop), actions.Gatherer(db, actions.RuleDesk()).run(stop))
+        at_once_max = SMTP_LETTERS_AT_ONCE_MAX if settings.smtp_host else FILES_AT_ONCE_MAX
+        sender = actions.Sender(db, way_out, at_once_max)
+        await asyncio.gather(sender.run(stop), actions.Gatherer(db, actions.RuleDesk()).run(stop))
 
     return send
 

@@ -10,6 +10,7 @@ import psycopg
 from kit import clock, outbox, telemetry, wire
 from kit.database import Database, Tx
 from kit.errors import Unavailable
+from kit.pace import Pace
 from portolan.notifications.v1 import events_pb2
 from prometheus_client import Counter, Gauge
 
@@ -21,6 +22,7 @@ TOPIC = "portolan.notifications.delivery.v1"
 # All that is claimed is sent at once: what waited its turn would outlive its lease, and another sender would send it.
 LETTERS_AT_ONCE_MAX = 16
 POLL_S = 0.5
+OLDEST_EVERY_S = 5.0
 SEND_LIMIT_S = LEASE_S / 2
 FAILURE_CHARACTERS_MAX = 500
 
@@ -36,9 +38,11 @@ LETTER_OLDEST_SECONDS = Gauge(
 
 
 class Sender:
-    def __init__(self, db: Database, mailer: Mailer) -> None:
+    def __init__(self, db: Database, mailer: Mailer, at_once_max: int = LETTERS_AT_ONCE_MAX) -> None:
         self._db = db
         self._mailer = mailer
+        self._at_once_max = at_once_max
+        self._measures = Pace(OLDEST_EVERY_S)
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -47,7 +51,7 @@ class Sender:
             except (Unavailable, psycopg.OperationalError) as error:
                 telemetry.log().warning("sender_waits", reason=str(error))
                 sent = 0
-            if sent < LETTERS_AT_ONCE_MAX:
+            if sent < self._at_once_max:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), POLL_S)
 
@@ -63,8 +67,9 @@ class Sender:
     async def _claim(self) -> list[Delivery]:
         now = clock.now()
         async with self._db.transaction() as tx:
-            LETTER_OLDEST_SECONDS.set(await store.oldest_pending_s(tx, now))
-            return await store.claim(tx, now, now + timedelta(seconds=LEASE_S), LETTERS_AT_ONCE_MAX)
+            if self._measures.is_due():
+                LETTER_OLDEST_SECONDS.set(await store.oldest_pending_s(tx, now))
+            return await store.claim(tx, now, now + timedelta(seconds=LEASE_S), self._at_once_max)
 
     async def _send(self, letter: Delivery) -> MailTrouble | None:
         try:

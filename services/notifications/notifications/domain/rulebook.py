@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
 from kit import ids
@@ -20,6 +20,8 @@ from notifications.domain.preferences import INDIFFERENT, Preferences
 
 Directory = Callable[[Target], Sequence[Recipient]]
 Wishes = Callable[[str], Preferences]
+# Title and body of a template in a language.
+Words = Callable[[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,17 @@ class Rulebook:
         """None by a channel that the recipient muted for the rule; mail only when their quiet hours are over."""
         pack = self.pack(document, now.date())
         made = []
+
+        @cache
+        def words(template: str, language: str) -> tuple[str, str]:
+            return wording.write(pack, template, language, said, document)
+
         for rule in self.matching(said, document, now.date()):
             for recipient in _recipients(rule, said, document, directory):
                 is_known = bool(recipient.address) and PERSON not in rule.recipients
                 wish = wishes(recipient.id) if is_known else INDIFFERENT
                 made += [
-                    _delivery(pack, rule, recipient, channel, said, document, now, wish)
+                    _delivery(pack, rule, recipient, channel, said, document, now, wish, words)
                     for channel in rule.channels
                     if recipient.hears_by(channel) and not wish.mutes(rule, channel)
                 ]
@@ -101,9 +108,10 @@ def _delivery(
     document: Document | None,
     now: datetime,
     wish: Preferences,
+    words: Words,
 ) -> Delivery:
     language = wording.language_for(pack, recipient.language)
-    title, body = wording.write(pack, rule.template, language, said, document)
+    title, body = words(rule.template, language)
     return Delivery(
         id=ids.new_id(),
         event_id=said.event_id,

@@ -18,6 +18,8 @@ COLUMNS = """
 
 async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
     """What was already written for its event, rule, recipient and channel stays as it is."""
+    if not deliveries:
+        return
     await tx.execute(
         """
         insert into deliveries (

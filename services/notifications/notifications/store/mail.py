@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +14,7 @@ from kit.sealing import Sealer
 
 from notifications.domain import secrets
 from notifications.domain.deliveries import Delivery, MailTrouble, Undeliverable
+from notifications.store.letters import compose, written
 
 SMTP_TIMEOUT_S = 20.0
 PERMANENT_FROM = 500
@@ -30,49 +29,61 @@ class Mailer(Protocol):
         """
 
 
-def compose(letter: Delivery, sender: str) -> EmailMessage:
-    """Raises Undeliverable for an address that is none."""
-    message = EmailMessage(policy=SMTP)
-    try:
-        message["From"] = sender
-        message["To"] = Address(addr_spec=letter.address)
-    except (ValueError, IndexError, MessageError) as error:
-        raise Undeliverable("the address is not one") from error
-    message["Subject"] = letter.title
-    message["Date"] = letter.created_at
-    message["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2].rstrip('>')}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.body + "\n")
-    message["Content-Language"] = letter.language  # setting content drops every Content- header before it
-    return message
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    attempt: int
+    content: bytes
 
 
 class MaildirMailer:
-    """A file named by the delivery appears whole in `new`; a second sending finds it, also where a reader moved it."""
+    """A file named by the delivery appears whole in `new`; a second sending finds it, also where a reader moved it.
+
+    Letters that are sent at the same moment are written together, each flushed, their folder once.
+    """
 
     def __init__(self, root: Path, sender: str) -> None:
         self._root = root
         self._sender = sender
+        self._waiting: list[_File] = []
+        self._delivery: asyncio.Task[dict[str, OSError]] | None = None
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def send(self, letter: Delivery) -> None:
-        message = compose(letter, self._sender).as_bytes()
-        try:
-            await asyncio.to_thread(self._deliver, letter.id, letter.attempts, message)
-        except OSError as error:
-            raise MailTrouble(str(error)) from error
+        self._waiting.append(_File(letter.id, letter.attempts, written(letter, self._sender)))
+        if self._delivery is None:
+            self._delivery = asyncio.create_task(self._deliver_waiting())
+        troubles = await asyncio.shield(self._delivery)
+        if letter.id in troubles:
+            raise MailTrouble(str(troubles[letter.id])) from troubles[letter.id]
 
-    def _deliver(self, name: str, attempt: int, message: bytes) -> None:
-        if attempt > 1 and self._is_there(name):
+    async def _deliver_waiting(self) -> dict[str, OSError]:
+        """What went wrong, by letter. It begins when everybody who sends now has laid theirs down."""
+        files, self._waiting, self._delivery = self._waiting, [], None
+        return await asyncio.to_thread(self._deliver, files)
+
+    def _deliver(self, files: Sequence[_File]) -> dict[str, OSError]:
+        troubles: dict[str, OSError] = {}
+        for file in files:
+            try:
+                self._put(file)
+            except OSError as error:
+                troubles[file.name] = error
+        try:
+            _sync(self._root / "new")
+        except OSError as error:
+            return {file.name: error for file in files}
+        return troubles
+
+    def _put(self, file: _File) -> None:
+        if file.attempt > 1 and self._is_there(file.name):
             return
-        written = self._root / "tmp" / name
-        with written.open("wb") as file:
-            file.write(message)
-            file.flush()
-            os.fsync(file.fileno())
-        written.rename(self._root / "new" / name)
-        _sync(self._root / "new")
+        draft = self._root / "tmp" / file.name
+        with draft.open("wb", buffering=0) as opened:
+            opened.write(file.content)
+            os.fsync(opened.fileno())
+        draft.rename(self._root / "new" / file.name)
 
     def _is_there(self, name: str) -> bool:
         return (self._root / "new" / name).exists() or any((self._root / "cur").glob(f"{name}*"))
