@@ -10,6 +10,7 @@ from kit.consumer import Consumer
 from kit.database import Database
 from kit.grpc import Server
 from kit.process import Job, Loop, Parts
+from kit.standing import Standing
 from packs import reader
 from portolan.billing.v1 import billing_pb2, billing_pb2_grpc
 
@@ -48,6 +49,7 @@ def _api(settings: Settings, db: Database, desk: actions.PriceDesk) -> Loop:
         try:
             server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
             add(server, db, desk)
+            server.stands(Standing(db, ("relay", "consumer")))
             await asyncio.gather(server.run(stop), remote.watch(stop))
         finally:
             await remote.close()

@@ -21,6 +21,7 @@ from gateway.patience import PatientProtocol
 from gateway.rates import Rates
 from gateway.routes import OPERATIONS
 from gateway.settings import GatewaySettings
+from gateway.standing import Board
 from gateway.streams import Streams
 from gateway.submissions import Submissions
 from gateway.upstreams import Upstreams
@@ -51,6 +52,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(wiring.verifier.watch_revocations(keys.revocations, stop))
             tasks.create_task(wiring.shared.run(stop))
+            tasks.create_task(wiring.board.run(stop))
             tasks.create_task(wiring.contract.run(stop))
             tasks.create_task(wiring.submissions.run(late_stop))
             await _serve_http(create_app(wiring), wiring, stop)
@@ -72,6 +74,7 @@ def wire(settings: GatewaySettings) -> Wiring:
         contract=Contract(upstreams, partial(openapi.build, OPERATIONS)),
         streams=Streams(settings),
         shared=shared,
+        board=Board(upstreams, shared, has_redis=bool(settings.redis_url)),
     )
 
 

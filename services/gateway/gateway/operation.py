@@ -32,6 +32,7 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 BINARY = "application/octet-stream"
 FORM = "application/x-www-form-urlencoded"
+HTML = "text/html"
 CSV, XML = "text/csv", "application/xml"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -54,6 +55,8 @@ class Operation:
     # Other names under which the same body may come.
     also_media_types: tuple[str, ...] = ()
     answer_media_type: str = JSON
+    # What the same answer also comes as, to who asks for it with Accept.
+    also_answer_media_types: tuple[str, ...] = ()
     bytes_max: int = BODY_BYTES_MAX
     request_headers: tuple[str, ...] = ()
     answer_headers: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -63,13 +62,6 @@ class Upstreams:
     def open_submissions(self) -> grpc.aio.StreamStreamCall[SubmitDocumentsRequest, SubmitDocumentsResponse]:
         token = self.own_token()
         return self.intake.SubmitDocuments(metadata=[("authorization", f"Bearer {token}")] if token else None)
-
-    async def serving(self) -> dict[str, bool]:
-        found = await asyncio.gather(
-            *(kit_grpc.is_serving(channel, HEALTH_DEADLINE_S) for channel in self.channels.values()),
-            return_exceptions=True,
-        )
-        return {name: answer is True for name, answer in zip(self.channels, found, strict=True)}
 
     async def close(self) -> None:
         for channel in self.channels.values():

@@ -10,6 +10,7 @@ from kit.shared import Shared
 from gateway.contract import Contract
 from gateway.rates import Rates
 from gateway.settings import GatewaySettings
+from gateway.standing import Board
 from gateway.streams import Streams
 from gateway.submissions import Submissions
 from gateway.upstreams import Upstreams
@@ -32,4 +33,5 @@ class Wiring:
     contract: Contract
     streams: Streams
     shared: Shared
+    board: Board
     standing: Standing = field(default_factory=Standing)

@@ -15,6 +15,7 @@ from kit.grpc import Server
 from kit.process import Job, Loop, Parts
 from kit.sealing import Sealer
 from kit.service import commands, migrate_job, relay_loop, subscription
+from kit.standing import Standing
 from packs import company_numbers
 from packs.model import Pack
 from packs.reader import default_pack_path, read
@@ -64,6 +65,7 @@ def _api_loop(settings: Settings, db: Database, vault: Vault, passwords: Passwor
         keys = Keyring(db, vault)
         verifier = TokenVerifier(keys, settings.service_secret)
         server = api_server(settings, db, vault, passwords, keys, verifier)
+        server.stands(Standing(db, ("relay", "consumer")))
         await asyncio.gather(server.run(stop), verifier.watch_revocations(OwnRevocations(db), stop))
 
     return loop

@@ -13,6 +13,7 @@ from kit.errors import Unavailable
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
 from kit.service import RemoteVerifier, commands, migrate_job, own_token, relay_loop, subscription
+from kit.standing import Standing, answers
 from portolan.identity.v1 import identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 
@@ -77,6 +78,8 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         server = api_server(
             *(settings, db, rulebooks, remote.verifier, directory, register, watch, attachments, accesses, drafts)
         )
+        check = answers("attachments", "ATTACHMENTS_DOWN", attachments.check)
+        server.stands(Standing(db, ("relay", "consumer"), [check]))
         register.open()
         try:
             await asyncio.gather(

@@ -17,6 +17,7 @@ from kit.bus import Subscription
 from kit.database import Database, Tx
 from kit.errors import Unavailable
 from kit.events import Decoder, Event, Undecodable
+from kit.heartbeat import Heartbeat
 from kit.pace import Pace
 
 Heard = tuple[Event, Any]
@@ -75,23 +76,28 @@ class Consumer:
         self._handlers = {kind.DESCRIPTOR.full_name: handler for kind, handler in handlers.items()}
         self._prepare = prepare
         self._dead_in_a_row = 0
+        self._heartbeat = Heartbeat(database, "consumer")
         telemetry.EVENTS_TOTAL.labels(group, "handled")  # at zero: who hears nothing must be seen to hear nothing
 
     async def run(self, stop: asyncio.Event) -> None:
-        wait_s, pace, is_known = RETRY_FIRST_S, Pace(BATCH_FORMS_S), False
         try:
-            while not stop.is_set():
-                try:
-                    is_known = is_known or await self._say_what_it_hears()
-                    if await self.step(POLL_WAIT_S, stop) < BATCH_EVENTS_MAX:
-                        await pace.turn()
-                    wait_s = RETRY_FIRST_S
-                except (Unavailable, psycopg.OperationalError) as error:
-                    telemetry.log().warning("consumer_waits", consumer=self._group, reason=str(error))
-                    await asyncio.sleep(wait_s)
-                    wait_s = min(wait_s * 2, RETRY_MOST_S)
+            async with self._heartbeat.beating():
+                await self._hear(stop)
         finally:
             await self._subscription.close()
+
+    async def _hear(self, stop: asyncio.Event) -> None:
+        wait_s, pace, is_known = RETRY_FIRST_S, Pace(BATCH_FORMS_S), False
+        while not stop.is_set():
+            try:
+                is_known = is_known or await self._say_what_it_hears()
+                if await self.step(POLL_WAIT_S, stop) < BATCH_EVENTS_MAX:
+                    await pace.turn()
+                wait_s = RETRY_FIRST_S
+            except (Unavailable, psycopg.OperationalError) as error:
+                telemetry.log().warning("consumer_waits", consumer=self._group, reason=str(error))
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, RETRY_MOST_S)
 
     async def _say_what_it_hears(self) -> bool:
         async with self._database.transaction() as tx:
@@ -100,14 +106,34 @@ class Consumer:
 
     async def step(self, wait_s: float, stop: asyncio.Event | None = None) -> int:
         """Handles what is there now; answers how many events. `stop` ends the waiting, never the handling."""
-        events = await self._poll(wait_s, stop or asyncio.Event())
+        events = await self._asked(wait_s, stop or asyncio.Event())
         if not events:
             return 0
-        await self._handle(events)
+        await self._handled(events)
         await self._subscription.commit(events)
         behind = (clock.now() - events[-1].time).total_seconds()
+        self._heartbeat.heard(behind)
         telemetry.CONSUMER_BEHIND_SECONDS.labels(self._group).set(behind)
         return len(events)
+
+    async def _asked(self, wait_s: float, stop: asyncio.Event) -> Sequence[Event]:
+        """Of the bus, and remembers whether it answered."""
+        try:
+            events = await self._poll(wait_s, stop)
+        except (Unavailable, psycopg.OperationalError):
+            self._heartbeat.bus_answered(False)
+            raise
+        self._heartbeat.bus_answered(True)
+        return events
+
+    async def _handled(self, events: Sequence[Event]) -> None:
+        """And remembers whether something else is away without which they cannot have their effect."""
+        try:
+            await self._handle(events)
+        except (Unavailable, psycopg.OperationalError):
+            self._heartbeat.waits(True)
+            raise
+        self._heartbeat.waits(False)
 
     async def _poll(self, wait_s: float, stop: asyncio.Event) -> Sequence[Event]:
         polling = asyncio.ensure_future(self._subscription.poll(BATCH_EVENTS_MAX, wait_s))

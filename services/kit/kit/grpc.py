@@ -14,9 +14,11 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from portolan.standing.v1 import standing_pb2, standing_pb2_grpc
 
 from kit import auth, errors, telemetry, trace
 from kit.errors import Forbidden, Internal, PortolanError, Unauthenticated, Unavailable
+from kit.standing import Standing, StandingApi
 
 ANYONE: frozenset[str] = frozenset({"anyone"})
 SIGNED_IN: frozenset[str] = frozenset({"signed_in"})
@@ -46,6 +48,7 @@ class Server:
             interceptors=[self._guard], maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX, options=_SERVER_OPTIONS
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._looks: list[Callable[[asyncio.Event], Awaitable[None]]] = []
         self.port = self._server.add_insecure_port(f"{host}:{port}")
 
     def add(
@@ -59,13 +62,31 @@ class Server:
             self._guard.authority[f"/{descriptor.full_name}/{method.name}"] = authority[method.name]
         register(self._server)
 
+    def stands(self, standing: Standing) -> None:
+        """Looks at what the service needs while it runs; tells the gateway, and gRPC health by each one's name."""
+        descriptor = standing_pb2.DESCRIPTOR.services_by_name["StandingService"]
+        api = StandingApi(standing)
+        self.add(
+            descriptor,
+            {"GetStanding": SERVICE},
+            lambda server: standing_pb2_grpc.add_StandingServiceServicer_to_server(api, server),
+        )
+        self._looks.append(lambda stop: standing.run(stop, self._tell_health))
+
     async def run(self, stop: asyncio.Event) -> None:
         await self._server.start()
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        looking = [asyncio.create_task(look(stop)) for look in self._looks]
         await stop.wait()
+        for look in looking:
+            look.cancel()
         await self._health.enter_graceful_shutdown()
         self._guard.stopping.set()
         await self._server.stop(STOP_GRACE_S)
+
+    async def _tell_health(self, name: str, is_usable: bool) -> None:
+        known = health_pb2.HealthCheckResponse
+        await self._health.set(name, known.SERVING if is_usable else known.NOT_SERVING)
 
 
 _SERVER_OPTIONS: Sequence[tuple[str, Any]] = (

@@ -15,6 +15,7 @@ from kit.bus import Publisher
 from kit.database import Database, Tx
 from kit.errors import PortolanError
 from kit.events import Event
+from kit.heartbeat import Heartbeat
 from kit.pace import Pace
 
 BATCH_EVENTS_MAX = 500
@@ -42,30 +43,39 @@ class Relay:
         self._publisher = publisher
         self._checked_at: float | None = None
         self._oldest: datetime | None = None
+        self._heartbeat = Heartbeat(database, "relay")
 
     async def run(self, stop: asyncio.Event) -> None:
-        hint, pace = asyncio.Event(), Pace(BATCH_FORMS_S)
+        hint = asyncio.Event()
         telemetry.OUTBOX_OLDEST_SECONDS.labels(self._service).set_function(self._oldest_s)
         beside = [asyncio.create_task(one) for one in (self._listen(hint), self._forget(), self._measure())]
         try:
-            while not stop.is_set():
-                hint.clear()
-                done = await self._drain_once()
-                if done == 0:
-                    await _wait_any(POLL_S, hint, stop)
-                if done < BATCH_EVENTS_MAX:
-                    await pace.turn()
+            async with self._heartbeat.beating():
+                await self._drain(hint, stop)
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._publisher.close()
 
+    async def _drain(self, hint: asyncio.Event, stop: asyncio.Event) -> None:
+        pace = Pace(BATCH_FORMS_S)
+        while not stop.is_set():
+            hint.clear()
+            done = await self._drain_once()
+            if done == 0:
+                await _wait_any(POLL_S, hint, stop)
+            if done < BATCH_EVENTS_MAX:
+                await pace.turn()
+
     async def _drain_once(self) -> int:
         try:
-            return await self.publish_batch()
+            published = await self.publish_batch()
+            self._heartbeat.bus_answered(True)
+            return published
         except (PortolanError, psycopg.Error) as error:
             self._checked_at = None
+            self._heartbeat.bus_answered(False)
             telemetry.log().warning("relay_waits", reason=str(error))
             await asyncio.sleep(RETRY_S)
             return 0

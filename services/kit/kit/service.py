@@ -12,6 +12,7 @@ from kit.bus import Publisher, Subscription, topics
 from kit.bus import postgres as postgres_bus
 from kit.database import Database
 from kit.grpc import channel
+from kit.heartbeat import Heartbeat
 from kit.migrate import migrate
 from kit.process import Command, Job, Loop
 from kit.relay import CONNECTIONS_MAX, SESSION_OPTIONS, Relay
@@ -60,6 +61,16 @@ def relay_loop(settings: ServiceSettings, service: str) -> Loop:
             await database.close()
 
     return loop
+
+
+def beating(database: Database, process: str, loop: Loop) -> Loop:
+    """A loop whose process nobody can ask: it leaves signs of life."""
+
+    async def run(stop: asyncio.Event) -> None:
+        async with Heartbeat(database, process).beating():
+            await loop(stop)
+
+    return run
 
 
 def shared(settings: ServiceSettings, sharers: int = 1) -> Shared:

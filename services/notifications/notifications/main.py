@@ -11,6 +11,7 @@ from kit.database import Database
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
 from kit.sealing import Sealer
+from kit.standing import Standing
 from packs import reader
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 
@@ -35,8 +36,8 @@ async def build(settings: Settings) -> Parts:
         loops={
             "api": _api(settings, db),
             "consumer": _consumer(settings, db),
-            "sender": _sender(settings, db),
-            "poster": _poster(settings, db),
+            "sender": service.beating(db, "sender", _sender(settings, db)),
+            "poster": service.beating(db, "poster", _poster(settings, db)),
             "relay": service.relay_loop(settings, NAME),
         },
         commands=service.commands(settings, NAME),
@@ -57,6 +58,7 @@ def _api(settings: Settings, db: Database) -> Loop:
         try:
             server = Server(NAME, remote.verifier, settings.grpc_host, settings.grpc_port)
             add(server, settings, db)
+            server.stands(Standing(db, ("relay", "consumer", "sender", "poster")))
             await asyncio.gather(server.run(stop), remote.watch(stop))
         finally:
             await remote.close()

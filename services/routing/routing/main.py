@@ -12,6 +12,7 @@ from kit.database import Database
 from kit.grpc import Server, channel
 from kit.process import Job, Loop, Parts
 from kit.service import RemoteVerifier, commands, migrate_job, own_token, relay_loop, subscription
+from kit.standing import Standing
 from portolan.identity.v1 import identity_pb2_grpc
 from portolan.routing.v1 import routing_pb2_grpc
 
@@ -62,6 +63,7 @@ def _api_loop(settings: Settings, database: Database, rulebooks: Rulebooks) -> L
         mandates = actions.IdentityMandates(stub, lambda: own_token(settings, SERVICE))
         try:
             answering = server(settings, database, rulebooks, remote.verifier, mandates)
+            answering.stands(Standing(database, ("relay", "consumer")))
             await asyncio.gather(answering.run(stop), remote.watch(stop))
         finally:
             await remote.close()

@@ -18,12 +18,14 @@ from portolan.identity.v1 import identity_pb2, identity_pb2_grpc
 from portolan.intake.v1 import intake_pb2, intake_pb2_grpc
 from portolan.notifications.v1 import notifications_pb2, notifications_pb2_grpc
 from portolan.routing.v1 import routing_pb2, routing_pb2_grpc
+from portolan.standing.v1 import standing_pb2, standing_pb2_grpc
 
 from tests.gateway.fakes.billing import FakeBilling
 from tests.gateway.fakes.identity import FakeIdentity
 from tests.gateway.fakes.intake import FakeIntake
 from tests.gateway.fakes.notifications import FakeNotifications
 from tests.gateway.fakes.routing import FakeRouting
+from tests.gateway.fakes.standing import FakeStanding
 
 _DESCRIPTORS: Mapping[str, tuple[Any, Any]] = {
     "identity": (identity_pb2, identity_pb2_grpc),
@@ -44,6 +46,7 @@ class FakeServices:
     routing: FakeRouting = field(default_factory=FakeRouting)
     billing: FakeBilling = field(default_factory=FakeBilling)
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
+    standing: dict[str, FakeStanding] = field(default_factory=lambda: {name: FakeStanding() for name in _DESCRIPTORS})
     ports: dict[str, int] = field(default_factory=dict)
     _running: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=dict)
 
@@ -57,9 +60,19 @@ class FakeServices:
         server = Server(name, TokenVerifier(self.mint), "127.0.0.1", self.ports.get(name, 0))
         authority = {method.name: ANYONE for method in descriptor.methods}
         server.add(descriptor, authority, lambda at: register(getattr(self, name), at))
+        self._stands(name, server)
         stop = asyncio.Event()
         self.ports[name] = server.port
         self._running[name] = stop, asyncio.create_task(server.run(stop))
+
+    def _stands(self, name: str, server: Server) -> None:
+        if self.standing[name].is_known:
+            descriptor = standing_pb2.DESCRIPTOR.services_by_name["StandingService"]
+            server.add(
+                descriptor,
+                {"GetStanding": ANYONE},
+                lambda at: standing_pb2_grpc.add_StandingServiceServicer_to_server(self.standing[name], at),
+            )
 
     async def kill(self, name: str) -> None:
         """At once, in the middle of whatever it does."""
@@ -77,6 +90,7 @@ class FakeServices:
         """Everything up again, and nothing remembered."""
         for name in _DESCRIPTORS:
             getattr(self, name).forget()
+            self.standing[name].forget()
             if name not in self._running:
                 await self.start(name)
 

@@ -143,6 +143,8 @@ def _success(operation: Operation) -> dict[str, Any]:
         shown["content"] = {NDJSON: {"schema": {"type": "string"}, "x-portolan-line": _ref("BatchAnswer")}}
     elif operation.answer_media_type != JSON:
         shown["content"] = {operation.answer_media_type: {"schema": {"type": "string"}}}
+    for name in operation.also_answer_media_types:
+        shown["content"][name] = {"schema": {"type": "string"}}
     return shown
 
 

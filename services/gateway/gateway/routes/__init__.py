@@ -27,6 +27,7 @@ from gateway.routes import (
     sign_up,
     simulation,
     statistics,
+    status,
     tasks,
     timeline_stream,
     titles,
@@ -65,6 +66,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *organisations.OPERATIONS,
     *people.OPERATIONS,
     *mandates.OPERATIONS,
+    *status.OPERATIONS,
     *health.OPERATIONS,
     *docs.OPERATIONS,
 )

@@ -59,11 +59,37 @@ class Health(msgspec.Struct):
     status: str
 
 
-class Status(msgspec.Struct):
-    """`degraded`: something behind does not answer; what was accepted is kept and will be worked on."""
+State = Literal["ok", "degraded", "down"]
 
-    status: Literal["ok", "degraded"]
+
+class Dependency(msgspec.Struct):
+    """`name` is the service and what it needs, as `intake.database`; `age_seconds` how old is what waits there.
+
+    `code` stays, `label` and `message` are in the caller's language. `since` is when it came to stand as it does.
+    """
+
+    name: str
+    label: str
+    state: State
+    code: str
+    message: str
+    since: Moment
+    age_seconds: float | None
+
+
+class Status(msgspec.Struct):
+    """`degraded`: something behind does not answer; what was accepted is kept and will be worked on.
+
+    `down`: submissions are not accepted. Everything is at most a few seconds old.
+    """
+
+    status: State
+    code: str
+    message: str
+    since: Moment
+    accepts_submissions: bool
     at: Moment
     version: str
     pack_version: str | None
     upstreams: dict[str, Literal["up", "down"]]
+    dependencies: list[Dependency]

@@ -68,6 +68,12 @@ class Attachments:
         self._bytes_max = bytes_max
         self._places = asyncio.Semaphore(UPLOADS_AT_ONCE_MAX)
 
+    async def check(self) -> None:
+        """Raises Unavailable while nothing could be kept."""
+        await self._files.open()
+        async with self._files.receive() as incoming:
+            await incoming.write(b"?")
+
     async def store(self, caller: Principal, chunks: AsyncIterator[bytes]) -> Attachment:
         """Kept before it is told of, told of before it is searched. The same bytes again are the same attachment."""
         if self._places.locked():
