@@ -14,16 +14,23 @@ from gateway.rates import LEASES_PER_WINDOW, SUBMISSIONS, Rates
 from gateway.settings import GatewaySettings
 from kit import service
 from kit.errors import Busy
-from kit.shared import Grant, Shared
+from kit.shared import Grant, Shared, redis
 from kit.shared.inprocess import InProcess
-from kit.shared.redis import TIMEOUT_MS
 from kit.testing import TokenMint
 
 from tests.gateway.house import House, a_house
 from tests.kit.redis_server import RedisServer
 
 LIMIT = 1_000
-SLACK_S = 0.4
+# What the machine itself may take beside, with all its cores busy.
+SLACK_S = 0.8
+PATIENT_MS = 5_000
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "frozen" not in request.node.name:
+        monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
 
 
 class Counted(InProcess):
@@ -153,8 +160,8 @@ async def test_redis_frozen_delays_no_request_by_more_than_its_timeout(
         began = time.monotonic()
         assert (await two_houses[number % 2].submit(f"f-{number}")).status_code == 201
         took.append(time.monotonic() - began)
-    assert max(took) < TIMEOUT_MS / 1000 + SLACK_S
-    assert sorted(took)[len(took) // 2] < TIMEOUT_MS / 1000
+    assert max(took) < redis.TIMEOUT_MS / 1000 + SLACK_S
+    assert sorted(took)[len(took) // 2] < SLACK_S / 2
 
 
 async def test_guessers_are_stopped_by_all_gateways_together(mint: TokenMint, redis_server: RedisServer) -> None:

@@ -14,13 +14,21 @@ from kit.service import shared as chosen
 from kit.settings import ServiceSettings
 from kit.shared import VALUE_BYTES_MAX, Away, Listener, Shared, inprocess, opaque, redis
 from kit.shared.inprocess import InProcess
-from kit.shared.redis import TIMEOUT_MS, RedisShared
+from kit.shared.redis import RedisShared
 from kit.shared.sturdy import PROBE_EVERY_S, Sturdy
 
 from tests.kit.redis_server import RedisServer
 
 # What the machine itself may take beside, with all its cores busy.
-SLACK_S = 0.4
+SLACK_S = 0.8
+# On such a machine, nothing is too slow but what a test made so.
+PATIENT_MS = 5_000
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "frozen" not in request.node.name:
+        monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
 
 
 @pytest.fixture(params=["in process", "redis", "sturdy"])
@@ -119,7 +127,7 @@ async def alive(redis_server: RedisServer) -> AsyncIterator[Sturdy]:
     await made.close()
 
 
-async def until(is_so: Any, within_s: float = 2 * PROBE_EVERY_S + SLACK_S) -> None:
+async def until(is_so: Any, within_s: float = 10 * PROBE_EVERY_S) -> None:
     async with asyncio.timeout(within_s):
         while True:
             if is_so():
@@ -159,9 +167,9 @@ async def test_frozen_it_costs_those_who_ask_at_that_moment_the_timeout_once(
 ) -> None:
     await alive.put("a", b"1", 60)
     redis_server.freeze()
-    assert await took(*(take(alive, 1) for _ in range(200))) < TIMEOUT_MS / 1000 + SLACK_S
+    assert await took(*(take(alive, 1) for _ in range(200))) < redis.TIMEOUT_MS / 1000 + SLACK_S
     assert alive.is_away
-    assert await took(*(alive.get("a") for _ in range(200))) < TIMEOUT_MS / 1000 / 2
+    assert await took(*(alive.get("a") for _ in range(200))) < SLACK_S
     redis_server.thaw()
     await until(lambda: not alive.is_away)
     assert await alive.get("a") == b"1"
@@ -170,7 +178,7 @@ async def test_frozen_it_costs_those_who_ask_at_that_moment_the_timeout_once(
 async def test_frozen_while_nobody_asks_it_is_noticed_all_the_same(alive: Sturdy, redis_server: RedisServer) -> None:
     redis_server.freeze()
     await until(lambda: alive.is_away)
-    assert await took(take(alive, 1)) < TIMEOUT_MS / 1000
+    assert await took(take(alive, 1)) < SLACK_S
 
 
 async def test_alone_each_allows_its_part(alive: Sturdy, redis_server: RedisServer) -> None:
@@ -228,7 +236,7 @@ async def test_a_listener_goes_on_listening_when_redis_is_back(alive: Sturdy, re
     redis_server.kill()
     await until(lambda: alive.is_away and not listener.is_hearing)
     redis_server.start()
-    await until(lambda: listener.is_hearing, 5)
+    await until(lambda: listener.is_hearing)
     await alive.say("c", ["after"])
     await until(lambda: heard == ["before", "after"])
     running.cancel()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -48,7 +48,7 @@ class Server:
             interceptors=[self._guard], maximum_concurrent_rpcs=CONCURRENT_CALLS_MAX, options=_SERVER_OPTIONS
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._looks: list[Callable[[asyncio.Event], Awaitable[None]]] = []
+        self._looks: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = []
         self.port = self._server.add_insecure_port(f"{host}:{port}")
 
     def add(
@@ -80,6 +80,7 @@ class Server:
         await stop.wait()
         for look in looking:
             look.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
         await self._health.enter_graceful_shutdown()
         self._guard.stopping.set()
         await self._server.stop(STOP_GRACE_S)

@@ -43,35 +43,36 @@ class RedisShared:
     is_away = False
 
     def __init__(self, url: str) -> None:
+        self._timeout_ms = TIMEOUT_MS
         self._pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS_MAX,
-            timeout=TIMEOUT_MS / 1000,
-            socket_timeout=TIMEOUT_MS / 1000,
-            socket_connect_timeout=TIMEOUT_MS / 1000,
+            timeout=self._timeout_ms / 1000,
+            socket_timeout=self._timeout_ms / 1000,
+            socket_connect_timeout=self._timeout_ms / 1000,
             retry=Retry(NoBackoff(), 0),
         )
         self._client: Redis = Redis(connection_pool=self._pool)
         self._take = self._client.register_script(TAKE)
 
     async def take(self, key: str, *, need: int, want: int, limit: int, window_ms: int) -> Grant:
-        async with _in_time(TIMEOUT_MS):
+        async with _in_time(self._timeout_ms):
             granted, left, expires = await self._take(keys=[PREFIX + key], args=[need, want, limit, window_ms])
         return Grant(int(granted), int(left), max(1, int(expires)))
 
     async def get(self, key: str) -> bytes | None:
-        async with _in_time(TIMEOUT_MS):
+        async with _in_time(self._timeout_ms):
             value = await self._client.get(PREFIX + key)
         return value if isinstance(value, bytes) else None
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
         if len(value) <= VALUE_BYTES_MAX:
-            async with _in_time(TIMEOUT_MS):
+            async with _in_time(self._timeout_ms):
                 await self._client.set(PREFIX + key, value, px=max(1, round(ttl_s * 1000)))
 
     async def say(self, channel: str, words: Sequence[str]) -> None:
         for some in _portions(words):
-            async with _in_time(TIMEOUT_MS):
+            async with _in_time(self._timeout_ms):
                 await self._client.publish(PREFIX + channel, "\n".join(some))
 
     @contextlib.asynccontextmanager
