@@ -3,17 +3,23 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 
 import pytest
+from intake.actions import following
 from intake.actions.following import TimelineWatch, follow
 from intake.actions.hearing import Happening
 from intake.domain.documents import Item
 from kit import clock
 from kit.errors import Malformed, NotFound
+from kit.shared import redis
+from kit.shared.redis import RedisShared
+from kit.shared.sturdy import Sturdy
 from portolan.intake.v1 import intake_pb2 as pb
 
 from tests.intake.builders import Window, a_stranger, the_broker, the_importer
 from tests.intake.conftest import Face
+from tests.kit.redis_server import RedisServer
 
 pytestmark = pytest.mark.service("intake")
 
@@ -83,3 +89,60 @@ async def test_nobody_is_kept_waiting_when_intake_leaves(window: Window) -> None
     async with asyncio.timeout(1):
         assert await waiter == []
         assert await follow(window.db, watch, the_broker(), document_id, 1_000, 15) == []
+
+
+@pytest.fixture
+async def shared(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sturdy]:
+    monkeypatch.setattr(redis, "TIMEOUT_MS", 5_000)
+    made = Sturdy(RedisShared(redis_server.url), 1)
+    yield made
+    await made.close()
+
+
+async def hinted(watch: TimelineWatch) -> None:
+    listener = watch._listener
+    assert listener is not None
+    async with asyncio.timeout(10):
+        while True:
+            if listener.is_hearing:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_hint_wakes_who_waits_and_nobody_else_asks_meanwhile(
+    window: Window, shared: Sturdy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a poll that never comes, the hint alone brings the news."""
+    monkeypatch.setattr(following, "LOOK_WHILE_HINTED_S", 60.0)
+    document_id = (await window.submit(window.submission())).document_id
+    before = len((await window.timeline(document_id))["items"])
+    watch, stop = TimelineWatch(window.db, shared), asyncio.Event()
+    running = asyncio.create_task(watch.run(stop))
+    await hinted(watch)
+    waiter = asyncio.create_task(follow(window.db, watch, the_broker(), document_id, before, 15))
+    await asyncio.sleep(0.1)
+    await told(window, document_id, 1)
+    await shared.say(following.HINTS, ["another", "and another"])
+    await asyncio.sleep(0.3)
+    assert not waiter.done()
+    await shared.say(following.HINTS, ["another", document_id])
+    async with asyncio.timeout(5):
+        assert [seq for seq, _ in await waiter] == [before + 1]
+    stop.set()
+    await running
+
+
+async def test_without_redis_the_poll_goes_on(window: Window, shared: Sturdy, redis_server: RedisServer) -> None:
+    document_id = (await window.submit(window.submission())).document_id
+    before = len((await window.timeline(document_id))["items"])
+    watch, stop = TimelineWatch(window.db, shared), asyncio.Event()
+    running, alive = asyncio.create_task(watch.run(stop)), asyncio.create_task(shared.run(stop))
+    await hinted(watch)
+    redis_server.kill()
+    waiter = asyncio.create_task(follow(window.db, watch, the_broker(), document_id, before, 15))
+    await asyncio.sleep(0.1)
+    await told(window, document_id, 1)
+    async with asyncio.timeout(5):
+        assert [seq for seq, _ in await waiter] == [before + 1]
+    stop.set()
+    await asyncio.gather(running, alive)

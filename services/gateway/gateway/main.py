@@ -50,7 +50,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     late_stop = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(wiring.verifier.watch_revocations(keys.revocations, stop))
+            tasks.create_task(service.watch_revocations(wiring.verifier, keys, wiring.shared, stop))
             tasks.create_task(wiring.shared.run(stop))
             tasks.create_task(wiring.board.run(stop))
             tasks.create_task(wiring.contract.run(stop))
@@ -68,7 +68,7 @@ def wire(settings: GatewaySettings) -> Wiring:
     return Wiring(
         settings=settings,
         upstreams=upstreams,
-        verifier=TokenVerifier(RemoteKeys(upstreams.channels["identity"])),
+        verifier=TokenVerifier(RemoteKeys(upstreams.channels["identity"]), told=service.tokens_told(settings, shared)),
         rates=Rates(settings, shared),
         submissions=Submissions(upstreams.open_submissions, settings),
         contract=Contract(upstreams, partial(openapi.build, OPERATIONS)),

@@ -24,7 +24,7 @@ from intake.actions.attaching import Attachments
 from intake.actions.completing import StageDesk
 from intake.actions.copying import Copyist
 from intake.actions.declaring import DeclarationDesk
-from intake.actions.directory import Directory
+from intake.actions.directory import Directory, ProfilesTold
 from intake.actions.drafting import DraftDesk, Limits
 from intake.actions.filing import FilingDesk
 from intake.actions.following import TimelineWatch
@@ -70,9 +70,11 @@ def _api_loop(settings: Settings, db: Database) -> Loop:
         rulebooks = await catalogue.loaded(db)
         register = Register(db, await keys.signing_key(db, settings.service_secret))
         identity = channel(settings.identity_target)
-        directory = Directory(identity_pb2_grpc.IdentityServiceStub(identity), lambda: own_token(settings, SERVICE))
         remote = RemoteVerifier(settings)
-        watch = TimelineWatch(db)
+        told = ProfilesTold(remote.shared, settings.service_secret) if settings.redis_url else None
+        stub = identity_pb2_grpc.IdentityServiceStub(identity)
+        directory = Directory(stub, lambda: own_token(settings, SERVICE), told)
+        watch = TimelineWatch(db, remote.shared)
         attachments, accesses = await _attachments(settings, db), AccessLog(db)
         drafts = DraftDesk(db, rulebooks, directory, draft_limits(settings))
         server = api_server(

@@ -17,6 +17,8 @@ from kit.errors import PortolanError
 from kit.events import Event
 from kit.heartbeat import Heartbeat
 from kit.pace import Pace
+from kit.shared import Shared
+from kit.shared.inprocess import InProcess
 
 BATCH_EVENTS_MAX = 500
 LOCK_KEY = 0x72656C61
@@ -35,9 +37,14 @@ CONNECTIONS_MAX = 3
 
 
 class Relay:
-    """NOTIFY wakes it; the poll each second is what it relies on."""
+    """NOTIFY wakes it; the poll each second is what it relies on.
 
-    def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
+    To `hints` it says, under each topic's name, whom new facts are about: for those who wait for news of them.
+    """
+
+    def __init__(self, service: str, database: Database, publisher: Publisher, hints: Shared | None = None) -> None:
+        self._hints = hints or InProcess()
+        self._fresh: Sequence[Event] = ()
         self._service = service
         self._database = database
         self._publisher = publisher
@@ -72,6 +79,7 @@ class Relay:
         try:
             published = await self.publish_batch()
             self._heartbeat.bus_answered(True)
+            await self._hint()
             return published
         except (PortolanError, psycopg.Error) as error:
             self._checked_at = None
@@ -79,6 +87,14 @@ class Relay:
             telemetry.log().warning("relay_waits", reason=str(error))
             await asyncio.sleep(RETRY_S)
             return 0
+
+    async def _hint(self) -> None:
+        keys: dict[str, dict[str, None]] = {}
+        for event in self._fresh:
+            keys.setdefault(event.topic, {})[event.key] = None
+        self._fresh = ()
+        for topic, about in keys.items():
+            await self._hints.say(topic, list(about))
 
     async def publish_batch(self) -> int:
         """Publishes up to BATCH_EVENTS_MAX, or goes a step on with what is to be published again.
@@ -108,6 +124,7 @@ class Relay:
             await self._publisher.publish([event for _, event in rows])
             await outbox.mark_published(tx, [row_id for row_id, _ in rows])
             _trace_waits([event for _, event in rows])
+        self._fresh = [event for _, event in rows]
         return len(rows)
 
     async def _publish_again(self, tx: Tx) -> int:

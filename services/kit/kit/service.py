@@ -18,12 +18,16 @@ from kit.process import Command, Job, Loop
 from kit.relay import CONNECTIONS_MAX, SESSION_OPTIONS, Relay
 from kit.remote_keys import RemoteKeys
 from kit.settings import ServiceSettings
-from kit.shared import Shared
+from kit.shared import Listener, Shared
+from kit.shared.answers import Answers
 from kit.shared.inprocess import InProcess
 from kit.shared.redis import RedisShared
 from kit.shared.sturdy import Sturdy
 
 RELAY_CONNECTIONS_MAX = 2
+
+TOKENS_TOLD_S = 900.0
+REVOCATION_HINTS = "portolan.identity.organisation.v1"
 
 
 def migrate_job(settings: ServiceSettings, service: str, folder: Path) -> Job:
@@ -55,9 +59,12 @@ def subscription(settings: ServiceSettings, group: str, heard: Sequence[str]) ->
 def relay_loop(settings: ServiceSettings, service: str) -> Loop:
     async def loop(stop: asyncio.Event) -> None:
         database = await Database.open(settings.database_url, size_max=CONNECTIONS_MAX, options=SESSION_OPTIONS)
+        hints = shared(settings)
         try:
-            await Relay(service, database, await publisher(settings)).run(stop)
+            relay = Relay(service, database, await publisher(settings), hints)
+            await asyncio.gather(relay.run(stop), hints.run(stop))
         finally:
+            await hints.close()
             await database.close()
 
     return loop
@@ -83,18 +90,42 @@ def commands(settings: ServiceSettings, service: str) -> Mapping[str, Command]:
 
 
 class RemoteVerifier:
-    """A verifier that asks identity for keys, and the loop that keeps its revocations fresh."""
+    """A verifier that asks identity for keys, and the loop that keeps its revocations fresh.
+
+    `shared` is what this process and others share, kept alive by the same loop.
+    """
 
     def __init__(self, settings: ServiceSettings) -> None:
+        self.shared = shared(settings)
         self._channel = channel(settings.identity_target)
         self._keys = RemoteKeys(self._channel)
-        self.verifier = TokenVerifier(self._keys, settings.service_secret)
+        self.verifier = TokenVerifier(self._keys, settings.service_secret, tokens_told(settings, self.shared))
 
     async def watch(self, stop: asyncio.Event) -> None:
-        await self.verifier.watch_revocations(self._keys.revocations, stop)
+        await asyncio.gather(
+            watch_revocations(self.verifier, self._keys, self.shared, stop),
+            self.shared.run(stop),
+        )
 
     async def close(self) -> None:
         await self._channel.close()
+        await self.shared.close()
+
+
+def tokens_told(settings: ServiceSettings, among: Shared) -> Answers | None:
+    """What processes tell each other of verified tokens; nothing to tell where each is alone."""
+    return Answers(among, settings.service_secret, "token", TOKENS_TOLD_S) if settings.redis_url else None
+
+
+async def watch_revocations(verifier: TokenVerifier, keys: RemoteKeys, among: Shared, stop: asyncio.Event) -> None:
+    """Identity's facts are the hint: one of them may be that somebody's tokens are void."""
+    hint = asyncio.Event()
+    listening = asyncio.create_task(Listener(among, REVOCATION_HINTS, lambda _: hint.set()).run())
+    try:
+        await verifier.watch_revocations(keys.revocations, stop, hint)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
 
 def own_token(settings: ServiceSettings, service: str) -> str:

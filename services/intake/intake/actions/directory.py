@@ -7,8 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from kit.errors import Forbidden, NotFound, Unavailable
 from kit.grpc import call
+from kit.shared import Shared
+from kit.shared.answers import Answers
 from portolan.identity.v1 import identity_pb2
 
 from intake.domain.parties import Filing, Profile
@@ -16,6 +19,8 @@ from intake.domain.parties import Filing, Profile
 MANDATE_SECONDS = 2.0
 PROFILE_SECONDS = 30.0
 PROFILE_WITHOUT_IDENTITY_SECONDS = 3600.0
+# What another process asked so lately is as good as asked here.
+PROFILE_TOLD_SECONDS = 10.0
 ENTRIES_MAX = 20_000
 FILE, AMEND, WITHDRAW = "file", "amend", "withdraw"
 
@@ -24,9 +29,10 @@ V = TypeVar("V")
 
 
 class Directory:
-    """`stub` is identity's; `own_token` proves that it is intake that asks."""
+    """`stub` is identity's; `own_token` proves that it is intake that asks; `told` is what its processes share."""
 
-    def __init__(self, stub: Any, own_token: Callable[[], str]) -> None:
+    def __init__(self, stub: Any, own_token: Callable[[], str], told: ProfilesTold | None = None) -> None:
+        self._told = told
         self._stub = stub
         self._own_token = own_token
         self._profiles: Memory[str, Profile] = Memory()
@@ -62,6 +68,23 @@ class Directory:
         return [_profile(one) for one in answer.organisations]
 
     async def _ask_profile(self, organisation_id: str) -> Profile:
+        """Of another process's memory first; without identity also of its oldest."""
+        if self._told is None:
+            return await self._ask_identity(organisation_id)
+        told = await self._told.lately(organisation_id)
+        if told is not None and told.is_settled:
+            return told
+        try:
+            profile = await self._ask_identity(organisation_id)
+        except Unavailable:
+            last = await self._told.last(organisation_id)
+            if last is None:
+                raise
+            return last
+        await self._told.tell(profile)
+        return profile
+
+    async def _ask_identity(self, organisation_id: str) -> Profile:
         request = identity_pb2.GetOrganisationRequest(id=organisation_id)
         answer = await call(self._stub.GetOrganisation, request, token=self._own_token())
         return _profile(answer.organisation)
@@ -90,6 +113,33 @@ def _no_mandate() -> Forbidden:
 def _profile(organisation: identity_pb2.Organisation) -> Profile:
     is_settled = organisation.state in ("", "ACTIVE")
     return Profile(organisation.id, tuple(organisation.attributes), organisation.billing_mode, is_settled)
+
+
+class ProfilesTold:
+    """Profiles that intake's processes tell each other of: what is lately known, and what was last known."""
+
+    def __init__(self, shared: Shared, secret: str) -> None:
+        self._lately = Answers(shared, secret, "profile", PROFILE_TOLD_SECONDS)
+        self._last = Answers(shared, secret, "profile-last", PROFILE_WITHOUT_IDENTITY_SECONDS)
+
+    async def lately(self, organisation_id: str) -> Profile | None:
+        return _as_told(await self._lately.get(organisation_id))
+
+    async def last(self, organisation_id: str) -> Profile | None:
+        return _as_told(await self._last.get(organisation_id))
+
+    async def tell(self, profile: Profile) -> None:
+        told = msgspec.json.encode(profile).decode()
+        await self._lately.put(profile.organisation_id, told)
+        await self._last.put(profile.organisation_id, told)
+
+
+def _as_told(told: str | None) -> Profile | None:
+    """Nothing when another release told it in other words."""
+    try:
+        return None if told is None else msgspec.json.decode(told, type=Profile)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
 
 
 class Memory(Generic[K, V]):

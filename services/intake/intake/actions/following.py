@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from kit import telemetry
 from kit.auth import Principal
 from kit.database import Database
 from kit.errors import Malformed, Unavailable
+from kit.shared import Listener, Shared
 
 from intake.actions import reading
 from intake.actions.reading import Seen, unseen
@@ -18,6 +20,11 @@ from intake.store import timelines
 
 WAIT_S_MAX = 20.0
 LOOK_EVERY_S = 0.25
+# While hints come: what nobody hinted at is seen a little later.
+LOOK_WHILE_HINTED_S = 1.0
+# Hints that come together are one look.
+HINTS_GATHER_S = 0.02
+HINTS = "portolan.intake.document.v1"
 WAITERS_MAX = 400
 ITEMS_AT_ONCE_MAX = 200
 SEQ_MAX = 2**31 - 1
@@ -26,22 +33,30 @@ _News = asyncio.Future[None]
 
 
 class TimelineWatch:
-    """While nobody waits, nothing is asked; while many wait, one statement for all of them, four times a second."""
+    """While nobody waits, nothing is asked; while many wait, one statement for all of them, four times a second.
 
-    def __init__(self, db: Database) -> None:
+    A hint that somebody's document has news is a reason to look at once; while hints come it looks less often.
+    """
+
+    def __init__(self, db: Database, shared: Shared | None = None) -> None:
         self._db = db
+        self._listener = Listener(shared, HINTS, self._hear) if shared is not None else None
+        self._hinted = asyncio.Event()
         self._waiting: defaultdict[str, dict[_News, int]] = defaultdict(dict)
         self._somebody_waits = asyncio.Event()
         self._is_leaving = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Once told to stop, nobody is made to wait any more."""
-        looking = asyncio.create_task(self._look_again_and_again())
+        tasks = [asyncio.create_task(self._look_again_and_again())]
+        if self._listener is not None:
+            tasks.append(asyncio.create_task(self._listener.run()))
         try:
             await stop.wait()
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._is_leaving = True
             for news in [one for waiting in self._waiting.values() for one in waiting]:
                 _tell(news)
@@ -65,12 +80,24 @@ class TimelineWatch:
         if not self._waiting[document_id]:
             del self._waiting[document_id]
 
+    def _hear(self, document_id: str) -> None:
+        if document_id in self._waiting:
+            self._hinted.set()
+
+    async def _pause(self) -> None:
+        is_hinted = self._listener is not None and self._listener.is_hearing
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_WHILE_HINTED_S if is_hinted else LOOK_EVERY_S):
+                await self._hinted.wait()
+                await asyncio.sleep(HINTS_GATHER_S)
+        self._hinted.clear()
+
     async def _look_again_and_again(self) -> None:
         while True:
             if not self._waiting:
                 self._somebody_waits.clear()
             await self._somebody_waits.wait()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await self._pause()
             try:
                 await self._look()
             except Unavailable as error:

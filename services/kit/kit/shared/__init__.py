@@ -53,6 +53,10 @@ class Shared(Protocol):
     def is_away(self) -> bool:
         """Never raises."""
 
+    @property
+    def reaches_others(self) -> bool:
+        """Whether other processes hear and see what this one says and keeps. Never raises."""
+
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps `is_away` true to life. Never raises."""
 
@@ -70,7 +74,7 @@ class Listener:
 
     @property
     def is_hearing(self) -> bool:
-        return self._is_subscribed and not self._shared.is_away
+        return self._is_subscribed and self._shared.reaches_others
 
     async def run(self) -> None:
         while True:
