@@ -156,7 +156,7 @@ class TokenVerifier:
         principal = _as_told(await self._told.get(token), token)
         if principal is None:
             principal = await self._checked(token)
-            await self._told.put(token, _to_tell(principal), principal.expires_at - clock.epoch_s())
+            await self._told.put(token, _to_tell(principal), principal.expires_at - clock.issuer_s())
         return principal
 
     async def _checked(self, token: str) -> Principal:
