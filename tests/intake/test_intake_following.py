@@ -113,7 +113,7 @@ async def test_a_hint_wakes_who_waits_and_nobody_else_asks_meanwhile(
     window: Window, shared: Sturdy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a poll that never comes, the hint alone brings the news."""
-    monkeypatch.setattr(following, "LOOK_WHILE_HINTED_S", 60.0)
+    monkeypatch.setattr(following, "LOOK_EVERY_S", 60.0)
     document_id = (await window.submit(window.submission())).document_id
     before = len((await window.timeline(document_id))["items"])
     watch, stop = TimelineWatch(window.db, shared), asyncio.Event()

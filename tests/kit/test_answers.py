@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from kit import auth, clock, outbox, service
-from kit.auth import Revoked, TokenVerifier
+from kit.auth import RevocationSource, Revoked, TokenVerifier
 from kit.database import Database
 from kit.errors import Unauthenticated, Unavailable
 from kit.relay import Relay
@@ -57,11 +57,16 @@ async def nobody(after: int) -> Sequence[Revoked]:
     return []
 
 
-async def knowing(verifier: TokenVerifier) -> TokenVerifier:
-    """It has heard of revocations once."""
-    stop = asyncio.Event()
-    watching = asyncio.create_task(verifier.watch_revocations(nobody, stop))
-    await asyncio.sleep(0.05)
+async def knowing(verifier: TokenVerifier, source: RevocationSource = nobody) -> TokenVerifier:
+    """It has asked for revocations once."""
+    stop, is_asked = asyncio.Event(), asyncio.Event()
+
+    async def asked(after: int) -> Sequence[Revoked]:
+        is_asked.set()
+        return await source(after)
+
+    watching = asyncio.create_task(verifier.watch_revocations(asked, stop))
+    await is_asked.wait()
     stop.set()
     await watching
     return verifier
@@ -133,6 +138,33 @@ async def test_a_token_told_is_not_believed_before_revocations_are_known(shared:
     knows.revoke([Revoked(1, "p1", 9e9)])
     with pytest.raises(Unauthenticated):
         await knows.verify(token)
+
+
+async def test_a_process_that_starts_while_identity_is_away_knows_tokens_and_revocations_from_others(
+    shared: Sturdy, mint: TokenMint
+) -> None:
+    told = Answers(shared, "secret", "token", 900)
+    good, void = (mint.token(a_principal("declarant", person=person)) for person in ("good", "void"))
+
+    async def heard(after: int) -> Sequence[Revoked]:
+        return [Revoked(1, "void", 9e9)] if after == 0 else []
+
+    async def unknown(after: int) -> Sequence[Revoked]:
+        raise Unavailable("OVERLOADED", "identity is away")
+
+    keys = Keys(mint)
+    keys.is_away = True
+    first = await knowing(TokenVerifier(mint, told=told))
+    for token in (good, void):
+        await first.verify(token)
+    alone = await knowing(TokenVerifier(keys, told=Answers(shared, "another", "token", 900)), unknown)
+    with pytest.raises(Unavailable):
+        await alone.verify(good)
+    await knowing(first, heard)
+    started = await knowing(TokenVerifier(keys, told=told), unknown)
+    assert (await started.verify(good)).subject == "good"
+    with pytest.raises(Unauthenticated):
+        await started.verify(void)
 
 
 async def test_an_expired_token_told_is_refused(shared: Sturdy, mint: TokenMint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import time
@@ -31,6 +32,9 @@ UNKNOWN_KEY_SECONDS = 60.0
 REVOCATIONS_POLL_S = 2.0
 # After a hint the question comes at once, and the next no sooner than this.
 REVOCATIONS_HINTED_S = 0.2
+# How often they are told to others when there are none that are new.
+REVOCATIONS_TOLD_EVERY_S = 10.0
+REVOCATIONS = "revocations"
 # Longer than any token lives.
 REVOKED_KEPT_S = 3600.0
 SERVICE_TOKEN_SECONDS = 60
@@ -95,8 +99,9 @@ class TokenVerifier:
     """Algorithm pinned; the key id must be known (one refetch, then a short memory of its absence)."""
 
     def __init__(self, source: KeySource, service_secret: str = "", told: Answers | None = None) -> None:
-        """`told`: what other processes have verified, believed once revocations are known here."""
+        """`told`: what other processes have verified; believed once revocations are known, be it from them."""
         self._told = told
+        self._told_at = float("-inf")
         self._knows_revocations = False
         self._source = source
         self._service_secret = service_secret.encode()
@@ -137,12 +142,29 @@ class TokenVerifier:
         while not stop.is_set():
             hint.clear()
             try:
-                self.revoke(await source(self._sequence))
-                self._knows_revocations = True
+                await self._learn(source)
             except PortolanError as error:
                 telemetry.log().warning("revocations_unknown", reason=str(error))
+                await self._learn_from_others()
             if not await _happens(stop, REVOCATIONS_HINTED_S):
                 await _happens(hint, REVOCATIONS_POLL_S - REVOCATIONS_HINTED_S, stop)
+
+    async def _learn(self, source: RevocationSource) -> None:
+        news = await source(self._sequence)
+        self.revoke(news)
+        self._knows_revocations = True
+        is_due = time.monotonic() - self._told_at >= REVOCATIONS_TOLD_EVERY_S
+        if self._told is not None and (news or is_due):
+            self._told_at = time.monotonic()
+            await self._told.put(REVOCATIONS, msgspec.json.encode(self._revoked).decode())
+
+    async def _learn_from_others(self) -> None:
+        """For a process that starts while identity is away: all that anybody had heard before."""
+        told = await self._told.get(REVOCATIONS) if self._told is not None and not self._knows_revocations else None
+        with contextlib.suppress(msgspec.DecodeError):
+            if told is not None:
+                self._revoked |= msgspec.json.decode(told, type=dict[str, float])
+                self._knows_revocations = True
 
     def _is_revoked(self, principal: Principal) -> bool:
         revoked_at = self._revoked.get(principal.subject)

@@ -38,7 +38,7 @@ CONSUMER_BEHIND_SECONDS = Gauge(
 REDIS_AWAY = Gauge(
     "portolan_redis_away",
     "1 while Redis does not answer this process. Limits are then each gateway's own and stricter, caches are cold, "
-    "timelines a second later; nothing is lost or wrong. Look at Redis.",
+    "timelines a moment later; nothing is lost or wrong. Look at Redis.",
 )
 
 

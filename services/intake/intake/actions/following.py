@@ -20,8 +20,6 @@ from intake.store import timelines
 
 WAIT_S_MAX = 20.0
 LOOK_EVERY_S = 0.25
-# While hints come: what nobody hinted at is seen a little later.
-LOOK_WHILE_HINTED_S = 1.0
 # Hints that come together are one look.
 HINTS_GATHER_S = 0.02
 HINTS = "portolan.intake.document.v1"
@@ -35,7 +33,7 @@ _News = asyncio.Future[None]
 class TimelineWatch:
     """While nobody waits, nothing is asked; while many wait, one statement for all of them, four times a second.
 
-    A hint that somebody's document has news is a reason to look at once; while hints come it looks less often.
+    A hint that there is news of a document somebody waits for is a reason to look at once.
     """
 
     def __init__(self, db: Database, shared: Shared | None = None) -> None:
@@ -85,9 +83,8 @@ class TimelineWatch:
             self._hinted.set()
 
     async def _pause(self) -> None:
-        is_hinted = self._listener is not None and self._listener.is_hearing
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_WHILE_HINTED_S if is_hinted else LOOK_EVERY_S):
+            async with asyncio.timeout(LOOK_EVERY_S):
                 await self._hinted.wait()
                 await asyncio.sleep(HINTS_GATHER_S)
         self._hinted.clear()

@@ -53,10 +53,6 @@ class Shared(Protocol):
     def is_away(self) -> bool:
         """Never raises."""
 
-    @property
-    def reaches_others(self) -> bool:
-        """Whether other processes hear and see what this one says and keeps. Never raises."""
-
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps `is_away` true to life. Never raises."""
 
@@ -74,7 +70,7 @@ class Listener:
 
     @property
     def is_hearing(self) -> bool:
-        return self._is_subscribed and self._shared.reaches_others
+        return self._is_subscribed and not self._shared.is_away
 
     async def run(self) -> None:
         while True:

@@ -25,7 +25,6 @@ class InProcess:
     """Bounded: the key that was first is forgotten first."""
 
     is_away = False
-    reaches_others = False
 
     def __init__(self) -> None:
         self._windows: dict[str, _Window] = {}

@@ -41,7 +41,6 @@ class RedisShared:
     """`redis://`, `rediss://` or `unix://`. The server evicts as it likes and may forget everything at any time."""
 
     is_away = False
-    reaches_others = True
 
     def __init__(self, url: str) -> None:
         self._timeout_ms = TIMEOUT_MS

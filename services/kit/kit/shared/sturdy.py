@@ -33,10 +33,6 @@ class Sturdy:
     def is_away(self) -> bool:
         return self._is_away
 
-    @property
-    def reaches_others(self) -> bool:
-        return not self._is_away
-
     async def take(self, key: str, *, need: int, want: int, limit: int, window_ms: int) -> Grant:
         if not self._is_away:
             try:
