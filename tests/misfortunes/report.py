@@ -6,13 +6,14 @@ import os
 import platform
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 from tests.misfortunes.checker import DOUBLED, LOST, WRONG, Finding
-from tests.misfortunes.history import FAILED, OK, UNKNOWN, Operation
+from tests.misfortunes.history import FAILED, OK, UNKNOWN
 from tests.misfortunes.run import Outcome
 
 FINDINGS_SHOWN_MAX = 30
@@ -27,7 +28,7 @@ def rows(outcome: Outcome) -> list[dict[str, Any]]:
     asked: dict[str, Counter[str]] = {fault.name: Counter() for fault in history.faults}
     found: dict[str, Counter[str]] = {fault.name: Counter() for fault in history.faults}
     for one in history.operations:
-        asked[history.fault_at(one.invoked_at)][_shown(one)] += 1
+        asked[history.fault_at(one.invoked_at)][one.first_outcome] += 1
     for finding in outcome.findings:
         found.setdefault(_place(outcome, finding), Counter())[finding.kind] += 1
     told = {fault.name: fault for fault in history.faults}
@@ -36,15 +37,11 @@ def rows(outcome: Outcome) -> list[dict[str, Any]]:
             "fault": name,
             **{kind: asked.get(name, Counter())[kind] for kind in (OK, FAILED, UNKNOWN)},
             **{kind: kinds[kind] for kind in (LOST, DOUBLED, WRONG)},
-            "caught_up_s": told[name].caught_up_s if name in told else None,
+            "caught_up_s": told[name].caught_up_s if name in told and name not in outcome.impossible else None,
             "note": outcome.impossible.get(name) or (told[name].trouble if name in told else ""),
         }
         for name, kinds in found.items()
     ]
-
-
-def _shown(one: Operation) -> str:
-    return one.first_outcome
 
 
 def _place(outcome: Outcome, finding: Finding) -> str:
@@ -54,11 +51,12 @@ def _place(outcome: Outcome, finding: Finding) -> str:
 def table(outcome: Outcome) -> str:
     lines = [f"{COLUMNS[0]:{WIDTH}}" + "".join(f"{name:>12}" for name in COLUMNS[1:])]
     for row in rows(outcome):
-        caught_up = "never" if row["caught_up_s"] is None else f"{row['caught_up_s']:.1f}"
+        caught_up = "-" if row["caught_up_s"] is None else f"{row['caught_up_s']:.1f}"
         figures = [row[OK], row[FAILED], row[UNKNOWN], row[LOST], row[DOUBLED], row[WRONG], caught_up]
         shown = f"{row['fault']:{WIDTH}}" + "".join(f"{figure:>12}" for figure in figures)
         lines.append(f"{shown}  {row['note']}".rstrip())
     lines += ["", *_summary(outcome)]
+    lines += [f"trouble: {one}" for one in outcome.troubles]
     lines += [f"{one.kind}: document {one.document}, {one.text}"[:400] for one in outcome.findings[:FINDINGS_SHOWN_MAX]]
     return "\n".join(lines)
 
@@ -81,20 +79,27 @@ def latencies(outcome: Outcome) -> dict[str, float]:
     return {"p50": round(cuts[499], 1), "p99": round(cuts[989], 1), "max": round(max(outcome.latencies_ms), 1)}
 
 
-def content(outcome: Outcome, profile: str, rate: float) -> dict[str, Any]:
+def content(outcomes: Sequence[Outcome], profile: str) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "profile": profile,
-        "rate_per_s": rate,
+        "runs": [_run(outcome) for outcome in outcomes],
+    }
+
+
+def _run(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "rate_per_s": outcome.asked_rate,
         "held_per_s": round(outcome.rate, 1),
         "seconds": round(outcome.seconds),
         "documents": outcome.documents,
         "acts": outcome.acts,
         "latency_ms": latencies(outcome),
         "generator_cores": round(outcome.cpu_share, 2),
-        "findings": len(outcome.findings),
+        "findings": [f"{one.kind}: {one.text}"[:300] for one in outcome.findings[:FINDINGS_SHOWN_MAX]],
+        "troubles": outcome.troubles,
         "faults": rows(outcome),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +23,7 @@ from tests.misfortunes.faults import Fault, NotPossible, Wrong
 from tests.misfortunes.history import OK, History, Line, Recorder
 from tests.misfortunes.pulse import Pulse, charged_at_once
 from tests.misfortunes.scene import Scene
+from tests.misfortunes.stack_faults import Poison
 from tests.misfortunes.wire import RecordedWire
 from tests.misfortunes.world import World
 
@@ -36,13 +37,16 @@ DRAIN_LOOK_S = 1.0
 SETTLES_MAX = 3
 
 
+Say = Callable[[str], None]
+
+
 class Machine(Protocol):
     """The system in any profile."""
 
-    profile: str
     home: Path
-    base_url: str
 
+    @property
+    def base_url(self) -> str: ...
     def databases(self) -> Mapping[str, str]: ...
 
 
@@ -52,6 +56,7 @@ class Outcome:
 
     history: History
     findings: list[Finding]
+    asked_rate: float
     rate: float
     seconds: float
     documents: int
@@ -60,8 +65,13 @@ class Outcome:
     statuses: Counter[str]
     latencies_ms: list[float]
     cpu_share: float
-    calm: str = ""
     impossible: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What was not borne as it must be, though nothing is lost."""
+        late = [f"{one.name}: never caught up" for one in self.history.faults if one.caught_up_s is None]
+        return late + [f"{one.name}: {one.trouble}" for one in self.history.faults if one.trouble]
 
 
 @dataclass
@@ -70,6 +80,8 @@ class Run:
     scene: Scene
     rate: float
     file: Path
+    poison: Poison
+    say: Say = print
     _recorder: Recorder = field(init=False)
     _wire: RecordedWire = field(init=False)
     _crowd: Crowd = field(init=False)
@@ -131,6 +143,7 @@ class Run:
         except Wrong as error:
             trouble = str(error)
         seconds = await self._caught_up()
+        self.say(f"{self._wire.now():6.1f} s  {fault.name}: caught up after {seconds} s {trouble}".rstrip())
         self._recorder.write(Line("caught_up", self._wire.now(), name=fault.name, seconds=seconds, trouble=trouble))
 
     async def _caught_up(self) -> float | None:
@@ -153,6 +166,8 @@ class Run:
         for _ in range(SETTLES_MAX):
             await self._crowd.settled()
         await self._crowd.played()
+        self.say(f"{self._wire.now():6.1f} s  waiting until nothing is on its way")
+        owed: dict[str, int] = {}
         limit = time.monotonic() + DRAIN_S_MAX
         types = {one.number: one.type for one in self.scene.arrivals}
         documents = {document_id: types[number] for number, document_id in self._crowd.acknowledged.items()}
@@ -161,8 +176,10 @@ class Run:
             if not owed:
                 return
             await asyncio.sleep(DRAIN_LOOK_S)
+        self.say(f"still on its way after {DRAIN_S_MAX:.0f} s: {owed}")
 
     async def _counted(self, came: int, seconds: float, share: float) -> Outcome:
+        self.say(f"{self._wire.now():6.1f} s  counting {len(self._crowd.acknowledged)} documents")
         told = history.read(self.file)
         world = await asyncio.to_thread(self._world)
         foretold = await asyncio.to_thread(self._foretold, told)
@@ -170,6 +187,7 @@ class Run:
         return Outcome(
             history=told,
             findings=check(told, world, foretold),
+            asked_rate=self.rate,
             rate=came / seconds,
             seconds=seconds,
             documents=len(self._crowd.acknowledged),
@@ -182,7 +200,9 @@ class Run:
         )
 
     def _world(self) -> World:
-        return databases.read(self.machine.databases(), self.scene.owners, self.machine.home / "mail")
+        return databases.read(
+            self.machine.databases(), self.scene.owners, self.machine.home / "mail", self.poison.event_ids
+        )
 
     def _foretold(self, told: History) -> dict[int, Expected]:
         """Of all that the model takes, whatever the system said."""
