@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,25 +98,24 @@ class Crowd:
     wire: RecordedWire
     book: Book
     ids: Ids
-    lives: Mapping[int, Generated]
+    life: Callable[[int], Generated | None]
     acknowledged: dict[int, str] = field(default_factory=dict)
     shed: int = 0
     _arriving: set[asyncio.Task[None]] = field(default_factory=set)
     _playing: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def arrive(self, arrivals: Sequence[Arrival], rate: float, stop: asyncio.Event) -> int:
-        """Each at its own moment, answered or not; until there are no more, or `stop`. Answers how many came."""
-        began = self.wire.now()
-        for place, one in enumerate(arrivals):
+    async def arrive(self, arrival: Callable[[int], Arrival], rate: float, stop: asyncio.Event) -> int:
+        """Each at its own moment, answered or not, until `stop`. Answers how many came."""
+        began, place = self.wire.now(), 0
+        while not stop.is_set():
             due = began + place / rate
-            await asyncio.sleep(max(0.0, due - self.wire.now()))
-            if stop.is_set():
-                return place
-            if len(self._arriving) >= IN_FLIGHT_MAX:
+            if len(self._arriving) < IN_FLIGHT_MAX:
+                self._go(self._arriving, self._submit(arrival(place), due))
+            else:
                 self.shed += 1
-                continue
-            self._go(self._arriving, self._submit(one, due))
-        return len(arrivals)
+            place += 1
+            await asyncio.sleep(max(0.0, began + place / rate - self.wire.now()))
+        return place
 
     async def answered(self) -> None:
         while self._arriving:
@@ -143,8 +142,8 @@ class Crowd:
 
     def _taken(self, one: Arrival, reply: Reply) -> None:
         self.acknowledged[one.number] = reply.content["id"]
-        document = self.lives.get(one.number)
-        if document is not None and len(self._playing) < LIVES_AT_ONCE_MAX:
+        document = self.life(one.number) if len(self._playing) < LIVES_AT_ONCE_MAX else None
+        if document is not None:
             self._go(self._playing, self._play(document, reply.content))
 
     async def settled(self) -> None:

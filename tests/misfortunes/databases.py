@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from portolan_cli.reconcile.run import examine
 from portolan_cli.reference.weights import Known
 
 from tests.misfortunes.history import digest_of_json
 from tests.misfortunes.world import Seen, World
 
 ROWS_AT_ONCE = 500
-ORPHANS_MAX = 20
 SERVICES = ("identity", "intake", "routing", "billing", "notifications")
 
 DOCUMENTS = """
@@ -76,7 +76,7 @@ def read(urls: Urls, owners: Sequence[str], mail: Path | None, poison: Sequence[
         _notices(world, notifications)
         if mail is not None:
             _letters(world, notifications, mail)
-    world.orphans = orphans(urls, given)
+    world.orphans += orphans(urls, poison)
     for name in SERVICES:
         with psycopg.connect(urls[name]) as connection:
             rows = connection.execute(BURIED, {"expected": list(poison)}).fetchall()
@@ -174,20 +174,6 @@ def _count(world: World, rows: Iterator[tuple[str, Any]], put: Callable[[Seen, C
         put(seen, counted[document_id])
 
 
-def orphans(urls: Urls, given: Mapping[str, Any]) -> list[str]:
-    """Rows of one service about documents that intake does not know."""
-    with psycopg.connect(urls["intake"]) as intake:
-        ids = {row[0] for row in intake.execute("select document_id::text from documents")}
-    questions = {
-        "routing": "select document_id from cases where owner_organisation_id = any(%(owners)s)",
-        "billing": "select document_id from charges where payer_organisation_id = any(%(owners)s)",
-        "notifications": "select document_id from documents where owner_organisation_id = any(%(owners)s)",
-    }
-    found: list[str] = []
-    for service, question in questions.items():
-        with psycopg.connect(urls[service]) as connection:
-            strangers = {row[0] for row in connection.execute(question, given)} - ids
-        found += [f"{service} knows {one}, intake does not" for one in sorted(strangers)[:ORPHANS_MAX]]
-    with psycopg.connect(urls["notifications"]) as connection:
-        rows = connection.execute("select document_id, type from waiting_events").fetchall()
-    return found + [f"notifications still waits for {one} to tell its {kind}" for one, kind in rows[:ORPHANS_MAX]]
+def orphans(urls: Urls, poison: Sequence[str]) -> list[str]:
+    """What `portolan reconcile` names: rows of one service that another should know and does not, and the like."""
+    return [f"{one.check}: {one.subject} {one.what}" for one in examine(urls).named if one.subject not in poison]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ class History:
     faults: list[Fault] = field(default_factory=list)
     played: dict[int, Played] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def submissions(self) -> dict[int, Operation]:
         """By the number of the document."""
         return {one.document: one for one in self.operations if one.name == "submit"}

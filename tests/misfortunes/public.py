@@ -10,7 +10,7 @@ from portolan_cli.client import Credentials
 from portolan_cli.generation import Generated
 from portolan_cli.reference.wire import Reply, Wire
 
-from tests.misfortunes.history import OK, History, digest
+from tests.misfortunes.history import OK, History, Operation, digest
 from tests.misfortunes.scene import Scene
 from tests.misfortunes.world import Seen, World
 
@@ -22,26 +22,25 @@ PAGE = 200
 
 async def look(world: World, history: History, wire: Wire, scene: Scene) -> None:
     """A document that cannot be read is left out of what the databases hold too: to the world it is lost."""
-    asked = ((number, str(one.answer["id"])) for number, one in history.submissions.items() if one.outcome == OK)
+    asked = (one for one in history.submissions.values() if one.outcome == OK)
 
     async def work() -> None:
-        for number, document_id in asked:
-            await _one(world, wire, scene, number, document_id)
+        for one in asked:
+            await _one(world, wire, scene, one)
 
     await asyncio.gather(*(work() for _ in range(READERS)))
 
 
-async def _one(world: World, wire: Wire, scene: Scene, number: int, document_id: str) -> None:
-    document = scene.generator.document(number)
-    submitter = scene.cast.traders[document.submitter.key].credentials
+async def _one(world: World, wire: Wire, scene: Scene, asked: Operation) -> None:
+    document_id, submitter = str(asked.answer["id"]), scene.clients[asked.who]
     reply = await wire.get(f"/v1/documents/{document_id}", submitter)
     if reply.status != 200:
         world.documents.pop(document_id, None)
         return
     shown = reply.content
     seen = Seen(state=shown["state"], version=shown["version"], body=digest(shown["body"]))
-    if number % WHOLE_EVERY == 0:
-        await _whole(seen, wire, scene, document, document_id, submitter)
+    if asked.document % WHOLE_EVERY == 0:
+        await _whole(seen, wire, scene, scene.document(asked.document), document_id, submitter)
     world.public[document_id] = seen
 
 

@@ -15,12 +15,12 @@ from typing import Protocol
 from portolan_cli.client import Portolan
 from portolan_cli.reference.players import Stage
 
-from tests.misfortunes import databases, expectations, history, public
+from tests.misfortunes import databases, foretelling, history, public
 from tests.misfortunes.checker import Finding, check
 from tests.misfortunes.crowd import Crowd, PatientBoard
 from tests.misfortunes.expectations import Expected
 from tests.misfortunes.faults import Fault, NotPossible, Wrong
-from tests.misfortunes.history import OK, History, Line, Recorder
+from tests.misfortunes.history import History, Line, Recorder
 from tests.misfortunes.pulse import Pulse, charged_at_once
 from tests.misfortunes.scene import Scene
 from tests.misfortunes.stack_faults import Poison
@@ -30,10 +30,11 @@ from tests.misfortunes.world import World
 CONNECTIONS_MAX = 96
 PATIENCE_S = 180.0
 CALM_S = 3.0
-CAUGHT_UP_S_MAX = 90.0
+CAUGHT_UP_S_MAX = 120.0
 LOOK_S = 0.25
 DRAIN_S_MAX = 240.0
 DRAIN_LOOK_S = 1.0
+DRAIN_SAY_S = 10.0
 SETTLES_MAX = 3
 
 
@@ -113,19 +114,17 @@ class Run:
         board = PatientBoard(self._wire, scene.cast.officers, PATIENCE_S)
         began_at = datetime.now(UTC).isoformat(timespec="seconds")
         stage = Stage(self._wire, board, scene.cast, scene.customs, scene.run, scene.day, began_at, PATIENCE_S)
-        self._crowd = Crowd(stage, self._wire, scene.book, scene.ids, scene.lives)
+        self._crowd = Crowd(stage, self._wire, scene.book, scene.ids, scene.life)
         self._pulse = Pulse(self.machine.databases(), charged_at_once(scene.book, scene.day))
 
     # --- under load
 
     async def _under_load(self, faults: Sequence[Fault]) -> int:
         stop = asyncio.Event()
-        coming = asyncio.create_task(self._crowd.arrive(self.scene.arrivals, self.rate, stop))
+        coming = asyncio.create_task(self._crowd.arrive(self.scene.arrival, self.rate, stop))
         try:
             await self._strike(Fault("calm", lambda: time.sleep(CALM_S)))
             for fault in faults:
-                if coming.done():
-                    break
                 await self._strike(fault)
         finally:
             stop.set()
@@ -151,8 +150,7 @@ class Run:
         began = self._wire.now()
         waiting = dict(islice(self._crowd.acknowledged.items(), self._looked_at, None))
         self._looked_at = len(self._crowd.acknowledged)
-        types = {one.number: one.type for one in self.scene.arrivals}
-        documents = {document_id: types[number] for number, document_id in waiting.items()}
+        documents = {document_id: self.scene.type_of(number) for number, document_id in waiting.items()}
         while self._wire.now() - began < CAUGHT_UP_S_MAX:
             if not await asyncio.to_thread(self._pulse.behind, documents):
                 return round(self._wire.now() - began, 1)
@@ -167,14 +165,17 @@ class Run:
             await self._crowd.settled()
         await self._crowd.played()
         self.say(f"{self._wire.now():6.1f} s  waiting until nothing is on its way")
-        owed: dict[str, int] = {}
+        owed, said_at = dict[str, int](), time.monotonic()
         limit = time.monotonic() + DRAIN_S_MAX
-        types = {one.number: one.type for one in self.scene.arrivals}
-        documents = {document_id: types[number] for number, document_id in self._crowd.acknowledged.items()}
+        taken = self._crowd.acknowledged.items()
+        documents = {document_id: self.scene.type_of(number) for number, document_id in taken}
         while time.monotonic() < limit:
             owed = await asyncio.to_thread(lambda: self._pulse.undrained() or self._pulse.behind(documents))
             if not owed:
                 return
+            if time.monotonic() - said_at > DRAIN_SAY_S:
+                said_at = time.monotonic()
+                self.say(f"{self._wire.now():6.1f} s  still owed: {owed}")
             await asyncio.sleep(DRAIN_LOOK_S)
         self.say(f"still on its way after {DRAIN_S_MAX:.0f} s: {owed}")
 
@@ -205,17 +206,5 @@ class Run:
         )
 
     def _foretold(self, told: History) -> dict[int, Expected]:
-        """Of all that the model takes, whatever the system said."""
-        scene, known = self.scene, databases.known(self.machine.databases(), self.scene.owners)
-        found: dict[int, Expected] = {}
-        for number, one in told.submissions.items():
-            document = scene.generator.document(number)
-            document_id = str(one.answer.get("id", "")) if one.outcome == OK else ""
-            of = expectations.filed(document, scene.ids, scene.day, document_id)
-            if not expectations.is_taken(scene.book, of):
-                continue
-            if document_id in known:
-                of = expectations.filed(document, scene.ids, scene.day, document_id, known[document_id])
-            acts = told.played[number].acts if number in told.played else 0
-            found[number] = expectations.expected(scene.book, of, document, acts, scene.ids)
-        return found
+        known = databases.known(self.machine.databases(), self.scene.owners)
+        return foretelling.all_of(self.scene, told, known)
