@@ -14,11 +14,11 @@ import httpx
 import pytest
 from portolan_cli import desk
 from portolan_cli.embedded import ports, run_file
-from portolan_cli.stack import servers as stack_servers
+from portolan_cli.stack import servers_file
 
 from tests.servers import require
 
-READY_S_MAX = 120.0
+READY_S_MAX = 240.0
 STOP_S_MAX = 60.0
 
 
@@ -91,6 +91,13 @@ def pids(home: Path) -> dict[str, int]:
     return {name: one["pid"] for name, one in run_file.processes(described(home)).items()}
 
 
+def test_status_shows_the_servers_alone(home: Path, up: Command) -> None:
+    shown = described(home)
+    assert shown["state"] == "servers alone"
+    assert set(shown["memory_mb"]) == {"stack", "postgres", "redis", "kafka-1"}
+    assert all(shown["memory_mb"].values())
+
+
 def test_status_shows_servers_and_every_process(home: Path, run: Command) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "portolan_cli", "status", "--home", str(home)],
@@ -133,10 +140,11 @@ def test_a_broker_that_is_killed_is_started_again_by_whoever_runs_the_servers(ho
     until(lambda: _server_pid(folder, "kafka-1") != killed)
     base_url = described(home)["base_url"]
     assert httpx.get(f"{base_url}/readyz").status_code == 200
+    assert pids(home)["kafka-1"] == _server_pid(folder, "kafka-1")
 
 
 def _server_pid(folder: Path, name: str) -> int:
-    content = stack_servers.running(folder)
+    content = servers_file.read(folder)
     assert content is not None
     return int(content["servers"][name]["pid"])
 
@@ -157,11 +165,11 @@ def test_stopped_it_leaves_nobody_and_the_servers_go_on(home: Path, up: Command,
     assert run.interrupt() == 0, run.said()[-3000:]
     assert not any(map(run_file.is_alive, ours))
     assert up.process.poll() is None
-    assert stack_servers.running(home / "stack") is not None
+    assert servers_file.read(home / "stack") is not None
 
 
 def test_stack_down_ends_the_servers(home: Path, up: Command) -> None:
-    content = stack_servers.running(home / "stack")
+    content = servers_file.read(home / "stack")
     assert content is not None
     down = [sys.executable, "-m", "portolan_cli", "stack", "down", "--home", str(home)]
     assert subprocess.run(down, check=False).returncode == 0

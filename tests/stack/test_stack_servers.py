@@ -13,11 +13,10 @@ import psycopg
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from portolan_cli.embedded import run_file
-from portolan_cli.stack import leftovers
-from portolan_cli.stack import servers as stack_servers
+from portolan_cli.stack import leftovers, servers_file
 from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.postgres import ForeignPostgres
-from portolan_cli.stack.servers import Servers
+from portolan_cli.stack.servers import ROLE, Servers
 
 from tests.servers import require
 
@@ -62,7 +61,7 @@ def other_home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="portolan-stack-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-        leftovers.end(leftovers.mark(Path(folder), stack_servers.ROLE))
+        leftovers.end(leftovers.mark(Path(folder), ROLE))
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -113,9 +112,9 @@ def test_all_three_answer_on_the_loopback(servers: Servers) -> None:
 
 
 def test_they_are_found_again_by_their_file(servers: Servers, home: Path) -> None:
-    described = stack_servers.running(home)
+    described = servers_file.read(home)
     assert described is not None
-    assert stack_servers.addresses_of(described) == servers.addresses
+    assert servers_file.addresses_of(described) == servers.addresses
     assert set(described["servers"]) == {"postgres", "redis", "kafka-1"}
     assert described["launcher"]["pid"] == os.getpid()
 
@@ -229,7 +228,7 @@ def test_servers_die_with_their_launcher(other_home: Path) -> None:
     launcher.kill()
     launcher.communicate()
     until(lambda: not any(map(run_file.is_alive, pids)))
-    assert stack_servers.running(other_home) is None
+    assert servers_file.read(other_home) is None
 
 
 def test_a_launcher_that_is_told_to_stop_leaves_nobody(other_home: Path) -> None:
@@ -237,7 +236,7 @@ def test_a_launcher_that_is_told_to_stop_leaves_nobody(other_home: Path) -> None
     launcher.send_signal(signal.SIGINT)
     launcher.communicate()
     assert not any(map(run_file.is_alive, pids))
-    assert not (other_home / stack_servers.FILE).exists()
+    assert not (other_home / servers_file.FILE).exists()
 
 
 def test_servers_that_outlived_their_launcher_are_ended_and_their_data_is_kept(other_home: Path) -> None:

@@ -13,11 +13,16 @@ from portolan_cli import demo_file, memory, places
 from portolan_cli.client import Credentials, Portolan, Problem, Unreachable
 from portolan_cli.demo_file import Demo, NoSuchActor
 from portolan_cli.embedded import run_file
+from portolan_cli.stack import servers_file
 
 KEY_CHARS = 32
 # Long enough for a gateway that is just starting again.
 GREETING_S = 3.0
 NAMES = ("key", "organisation_key", "kind", "agency_code", "client_id")
+
+
+# What a run file would say where `portolan stack up` runs and nothing else.
+SERVERS_ALONE: Mapping[str, Any] = {"state": "servers alone", "base_url": "", "ready_s": 0.0, "services": {}}
 
 
 class NotHere(Exception):
@@ -76,7 +81,11 @@ def home(chosen: Path | None) -> Path:
     """Of what runs: the stack's folder within that home, if the stack is what runs there."""
     whole = places.home(chosen)
     stack = places.stack(whole)
-    return stack if run_file.read(whole) is None and run_file.read(stack) is not None else whole
+    return stack if run_file.read(whole) is None and _runs(stack) else whole
+
+
+def _runs(stack: Path) -> bool:
+    return run_file.read(stack) is not None or servers_file.read(stack) is not None
 
 
 def demo(home: Path, base_url: str) -> Demo:
@@ -119,14 +128,23 @@ def keep_receipt(file: Path, answer: Mapping[str, Any]) -> Path:
 
 
 def status(home: Path) -> dict[str, Any]:
-    running = run_file.read(home)
-    if running is None:
-        raise NotHere(f"nothing runs in {home}")
+    running = _running(home)
     parts = run_file.processes(running)
     pids = {name: int(one["pid"]) for name, one in parts.items() if one["pid"]}
     others = set(pids.values())
     figures = {name: memory.megabytes(memory.family(pid, others)) for name, pid in pids.items()}
     return {**running, "home": str(home), "memory_mb": figures}
+
+
+def _running(home: Path) -> dict[str, Any]:
+    """Whoever runs the servers knows best under which ids."""
+    running, servers = run_file.read(home), servers_file.read(home)
+    if servers is not None:
+        supervisor = running["supervisor"]["pid"] if running else 0
+        return {**(running or SERVERS_ALONE), **servers_file.for_run_file(servers, supervisor)}
+    if running is None:
+        raise NotHere(f"nothing runs in {home}")
+    return running
 
 
 def shown_path(path: Path) -> Path:

@@ -110,7 +110,7 @@ def refusal(console: Console, error: Exception) -> None:
 
 def status(described: Mapping[str, Any]) -> Table:
     memory = described["memory_mb"]
-    title = f"{described['base_url']}  {described['state']}, ready after {described['ready_s']} s"
+    title = f"{described['base_url']}  {described['state']}, ready after {described['ready_s']} s".strip()
     table = Table(title=title, title_justify="left", caption=f"{sum(memory.values()):.0f} MB in all", box=None)
     for heading in ("process", "pid", "state", "restarts", "gRPC", "metrics", "MB"):
         table.add_column(heading)

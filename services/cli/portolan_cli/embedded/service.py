@@ -13,7 +13,7 @@ from portolan_cli.embedded import child
 from portolan_cli.embedded.health import Probe
 from portolan_cli.embedded.plan import ServicePlan
 
-READY_S_MAX = 60.0
+READY_S_MAX = 120.0
 READY_POLL_S = 0.05
 WATCH_S = 0.1
 BACKOFF_S_FIRST = 0.1

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from portolan_cli.embedded import run_file
-from portolan_cli.stack import servers
+from portolan_cli.stack import servers_file
 from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.servers import Servers
 
@@ -24,10 +24,9 @@ def up(folder: Path, brokers: int, console: Console) -> None:
     stopping = threading.Event()
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: stopping.set())
-    began = time.monotonic()
     with Servers(folder, brokers=brokers) as started:
-        console.print(f"servers ready in {time.monotonic() - began:.1f} s", highlight=False)
-        for name, value in servers.variables(started.addresses).items():
+        console.print(f"servers ready in {started.ready_s:.1f} s", highlight=False)
+        for name, value in servers_file.variables(started.addresses).items():
             console.print(f"  {name}={value}", highlight=False, markup=False, soft_wrap=True)
         console.print("PROFILE=stack make run   starts the system on them; Ctrl-C or make stack-down stops them")
         while not stopping.wait(WATCH_S):
@@ -37,7 +36,7 @@ def up(folder: Path, brokers: int, console: Console) -> None:
 
 def down(folder: Path) -> None:
     """Returns when whoever runs the servers of that folder has left."""
-    described = servers.running(folder)
+    described = servers_file.read(folder)
     if described is None:
         raise StackFailed(f"no servers run in {folder}")
     pid = int(described["launcher"]["pid"])

@@ -58,7 +58,7 @@ class Process(ABC):
     `changed` is called when it has another process id.
     """
 
-    ready_s_max = 60.0
+    ready_s_max = 120.0
 
     def __init__(self, name: str, log: Path) -> None:
         self.name = name

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
 from typing import IO, Any
 
-from portolan_cli.embedded import run_file, secret_file
+from portolan_cli.embedded import secret_file
 from portolan_cli.stack import jars, kafka, leftovers
 from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.kafka import Broker, KafkaCluster
@@ -19,21 +16,9 @@ from portolan_cli.stack.kept_ports import KeptPorts
 from portolan_cli.stack.postgres import DATABASE_URL_VARIABLE, Databases, ForeignPostgres, PostgresServer
 from portolan_cli.stack.process import Process, unnoticed
 from portolan_cli.stack.redis import RedisServer, program
+from portolan_cli.stack.servers_file import FILE, Addresses
 
-FILE = "servers.json"
 ROLE = "servers"
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where the servers are: all that services need to know of them."""
-
-    bootstrap: str
-    redis_url: str
-    postgres_url: str = field(repr=False)
-
-    def databases(self) -> Databases:
-        return ForeignPostgres(self.postgres_url)
 
 
 class Servers:
@@ -42,6 +27,7 @@ class Servers:
     def __init__(self, folder: Path, *, brokers: int = 1, kafka_data: Path | None = None) -> None:
         self.folder = folder.resolve()
         self._mark = leftovers.mark(self.folder, ROLE)
+        self.ready_s = 0.0
         self._lock: IO[str] | None = None
         kept = KeptPorts(self.folder, ROLE)
         foreign = os.environ.get(DATABASE_URL_VARIABLE, "")
@@ -73,6 +59,7 @@ class Servers:
         return self.kafka.broker(number)
 
     def start(self) -> None:
+        began = time.monotonic()
         program()
         jars.fetch()
         kafka.archive_classes()
@@ -85,6 +72,7 @@ class Servers:
                 self.own_postgres.start()
             self.redis.wait_ready()
             self.kafka.wait_ready()
+            self.ready_s = time.monotonic() - began
             self._keep_book()
         except BaseException:
             self.stop()
@@ -122,6 +110,7 @@ class Servers:
         parts: dict[str, Any] = {server.name: {"pid": server.pid, "log": str(server.log)} for server in self.all}
         return {
             "launcher": {"pid": os.getpid()},
+            "ready_s": round(self.ready_s, 2),
             "bootstrap": self.kafka.bootstrap,
             "redis_url": self.redis.url,
             "postgres_url": self.databases.url(),
@@ -144,32 +133,3 @@ class Servers:
             lock.close()
             raise StackFailed(f"the servers of {self.folder} are run by another process") from error
         self._lock = lock
-
-
-def running(folder: Path) -> Mapping[str, Any] | None:
-    """What a launcher that is alive wrote; None where there is none."""
-    with suppress(FileNotFoundError):
-        content: dict[str, Any] = json.loads((folder / FILE).read_text())
-        return content if run_file.is_alive(int(content["launcher"]["pid"])) else None
-    return None
-
-
-def variables(addresses: Addresses) -> dict[str, str]:
-    """What services are told; and DATABASE_URL, which is the tests' and ours."""
-    return {
-        "PORTOLAN_KAFKA_BOOTSTRAP": addresses.bootstrap,
-        "PORTOLAN_REDIS_URL": addresses.redis_url,
-        DATABASE_URL_VARIABLE: addresses.postgres_url,
-    }
-
-
-def for_run_file(described: Mapping[str, Any]) -> dict[str, Any]:
-    """As `portolan status` reads it; a launcher of the servers alone is one of the processes."""
-    launcher = described["launcher"]
-    others = {} if launcher["pid"] == os.getpid() else {"stack": launcher}
-    where = {name: described[name] for name in ("bootstrap", "redis_url", "postgres_url")}
-    return {**where, **others, **described["servers"]}
-
-
-def addresses_of(described: Mapping[str, Any]) -> Addresses:
-    return Addresses(described["bootstrap"], described["redis_url"], described["postgres_url"])

@@ -15,7 +15,8 @@ from portolan_cli.stack import leftovers, system
 from portolan_cli.stack.postgres import PostgresServer
 from portolan_cli.stack.process import Managed, unnoticed
 from portolan_cli.stack.redis import RedisServer
-from portolan_cli.stack.servers import Servers, for_run_file
+from portolan_cli.stack.servers import Servers
+from portolan_cli.stack.servers_file import for_run_file
 from portolan_cli.stack.service import ServiceProcess
 
 
@@ -117,7 +118,7 @@ class Stack:
                 "base_url": self.base_url,
                 "ready_s": 0,
                 "supervisor": {"pid": os.getpid()},
-                **for_run_file(self.servers.described()),
+                **for_run_file(self.servers.described(), os.getpid()),
                 "services": {process.name: process.described() for process in self.processes.values()},
             },
         )

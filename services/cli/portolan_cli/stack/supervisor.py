@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from portolan_cli.embedded.health import Probe, is_ready
 from portolan_cli.embedded.plan import ServicePlan, Surroundings
 from portolan_cli.embedded.supervisor import Say, Supervisor
-from portolan_cli.stack import leftovers, servers, system
+from portolan_cli.stack import leftovers, servers_file, system
 from portolan_cli.stack.failures import StackFailed
 from portolan_cli.stack.servers import Servers
 
@@ -26,12 +27,12 @@ class StackSupervisor(Supervisor):
 
     def start_servers(self) -> None:
         leftovers.end(leftovers.mark(self.home, system.ROLE))
-        if servers.running(self.home) is None:
+        if servers_file.read(self.home) is None:
             self._own = Servers(self.home, brokers=self._brokers)
             self._own.start()
 
     def plans(self) -> Sequence[ServicePlan]:
-        addresses = servers.addresses_of(self._running())
+        addresses = servers_file.addresses_of(self._running())
         self._surroundings = system.surroundings(self.home, self.pack, self.http_port, addresses)
         return list(system.plans(self._surroundings).values())
 
@@ -51,10 +52,10 @@ class StackSupervisor(Supervisor):
             self._own.stop()
 
     def described_servers(self) -> dict[str, Any]:
-        return servers.for_run_file(self._running())
+        return servers_file.for_run_file(self._running(), os.getpid())
 
     def _running(self) -> dict[str, Any]:
-        described = servers.running(self.home)
+        described = servers_file.read(self.home)
         if described is None:
             raise StackFailed(f"the servers of {self.home} are gone")
         return dict(described)

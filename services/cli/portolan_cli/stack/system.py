@@ -12,7 +12,7 @@ from portolan_cli.embedded.plan import GATEWAY, SERVICES, ServicePlan, Surroundi
 from portolan_cli.stack import leftovers
 from portolan_cli.stack.failures import StackFailed, log_tail
 from portolan_cli.stack.kept_ports import KeptPorts
-from portolan_cli.stack.servers import Addresses
+from portolan_cli.stack.servers_file import Addresses
 
 ROLE = "services"
 KINDS = ("api", "consumer", "relay")
