@@ -7,6 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kit.bus.kafka import admin as topics
+from kit.bus.topics import declared
+
 from portolan_cli.embedded import child, plan, secret_file
 from portolan_cli.embedded.plan import GATEWAY, SERVICES, ServicePlan, Surroundings
 from portolan_cli.stack import leftovers
@@ -45,7 +48,7 @@ def surroundings(folder: Path, pack: Path, http_port: int, addresses: Addresses)
         servers={
             "PORTOLAN_KAFKA_BOOTSTRAP": addresses.bootstrap,
             "PORTOLAN_REDIS_URL": addresses.redis_url,
-            "PORTOLAN_BUS_URL": make(plan.BUS_DATABASE),
+            "PORTOLAN_BUS_URL": "",
             leftovers.MARK: leftovers.mark(folder, ROLE),
         },
     )
@@ -59,7 +62,8 @@ def plans(around: Surroundings) -> Mapping[tuple[str, str], ServicePlan]:
 
 
 def run_jobs(around: Surroundings) -> None:
-    """Each job of all services side by side; every one of them may be run again."""
+    """The topics, and each job of all services side by side; every one of them may be run again."""
+    topics.apply(around.servers["PORTOLAN_KAFKA_BOOTSTRAP"], declared())
     for job in JOBS:
         _run_together([plan.process(service, job, around, name=name_of(service, job)) for service in SERVICES])
 
