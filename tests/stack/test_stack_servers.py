@@ -23,9 +23,11 @@ from tests.servers import require
 WAIT_S = 30.0
 TOPIC = "test.kept.v1"
 LAUNCHER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from portolan_cli.stack.servers import Servers
+# Whoever is started in the background may have been told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Servers(Path(sys.argv[1])) as servers:
     print(*(pid for server in servers.all for pid in server.pids), flush=True)
     time.sleep(600)

@@ -22,7 +22,7 @@ NAMES = ("key", "organisation_key", "kind", "agency_code", "client_id")
 
 
 # What a run file would say where `portolan stack up` runs and nothing else.
-SERVERS_ALONE: Mapping[str, Any] = {"state": "servers alone", "base_url": "", "ready_s": 0.0, "services": {}}
+SERVERS_ALONE: dict[str, Any] = {"state": "servers alone", "base_url": "", "services": {}}
 
 
 class NotHere(Exception):
@@ -141,7 +141,10 @@ def _running(home: Path) -> dict[str, Any]:
     running, servers = run_file.read(home), servers_file.read(home)
     if servers is not None:
         supervisor = running["supervisor"]["pid"] if running else 0
-        return {**(running or SERVERS_ALONE), **servers_file.for_run_file(servers, supervisor)}
+        return {
+            **(running or SERVERS_ALONE | {"ready_s": servers["ready_s"]}),
+            **servers_file.for_run_file(servers, supervisor),
+        }
     if running is None:
         raise NotHere(f"nothing runs in {home}")
     return running
