@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
-from kit import wire
-from kit.consumer import Handler
+from kit import consumer, wire
+from kit.consumer import Handler, Together
 from kit.database import Tx
 from kit.events import Event
 from portolan.billing.v1 import events_pb2 as billing
@@ -20,6 +20,7 @@ from portolan.type.v1 import type_pb2
 from intake.actions.catalogue import publish
 from intake.actions.hearing import Happening, hear, tell_referred
 from intake.actions.informing import Asked, Lapsed, asked, lapsed
+from intake.actions.listening import Heard, hear_all
 from intake.domain.documents import SYSTEM, Item
 from intake.domain.information import Request, asked_detail
 from intake.domain.rulebook import PublishedTable, Rulebooks
@@ -262,18 +263,14 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
         await hear(tx, rulebooks, happening)
         await tell_referred(tx, happening)
 
-    told = {kind: _handler(rulebooks, translate) for kind, translate in HEARD.items()}
+    async def told(tx: Tx, heard: Sequence[consumer.Heard]) -> None:
+        translated = [(event, HEARD[type(message)](message)) for event, message in heard]
+        await hear_all(tx, rulebooks, [Heard(happening, event.traceparent) for event, happening in translated])
+
     more: dict[type[Message], Handler] = {
         routing.InformationRequested: requested,
         routing.InformationLapsed: lapse,
         routing.ControlResult: found,
         routing.RulesPublished: published,
     }
-    return {**told, **more}
-
-
-def _handler(rulebooks: Rulebooks, translate: Callable[[Any], Happening]) -> Handler:
-    def handle(tx: Tx, _: Event, message: Message) -> Awaitable[None]:
-        return hear(tx, rulebooks, translate(message))
-
-    return handle
+    return {**dict.fromkeys(HEARD, Together(told)), **more}

@@ -25,6 +25,16 @@ Handler = Callable[[Tx, Event, Any], Awaitable[None]]
 Prepare = Callable[[Sequence[Heard]], Awaitable[None]]
 
 
+BATCH_EVENTS_MAX = 200
+POLL_WAIT_S = 1.0
+# While events keep coming they are read so far apart: a batch costs nearly the same whatever is in it.
+BATCH_FORMS_S = 0.05
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 5.0
+ATTEMPTS_MAX = 5
+DEAD_IN_A_ROW_MAX = 20
+
+
 class Together:
     """A handler for events that follow each other: their effects are written at once, in the order they were said.
 
@@ -42,16 +52,6 @@ def in_its_trace(heard: Sequence[Heard]) -> Iterator[Heard]:
     for event, message in heard:
         trace.begin(event.traceparent)
         yield event, message
-
-
-BATCH_EVENTS_MAX = 200
-POLL_WAIT_S = 1.0
-# While events keep coming they are read so far apart: a batch costs nearly the same whatever is in it.
-BATCH_FORMS_S = 0.05
-RETRY_FIRST_S = 0.1
-RETRY_MOST_S = 5.0
-ATTEMPTS_MAX = 5
-DEAD_IN_A_ROW_MAX = 20
 
 
 class TooManyDead(Exception):

@@ -40,9 +40,9 @@ class Happening:
 
 async def hear(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
     """Silent about documents that are not ours: charges may concern something else."""
-    if is_id(happening.document_id) and await _told(tx, rulebooks, happening):
+    if is_id(happening.document_id) and await told(tx, rulebooks, happening):
         await _tasks(tx, happening)
-        await _accesses(tx, happening)
+        await accesses.add(tx, access_of(happening))
 
 
 async def tell_referred(tx: Tx, happening: Happening) -> None:
@@ -56,7 +56,8 @@ async def tell_referred(tx: Tx, happening: Happening) -> None:
         await documents.note(tx, target.id, [item])
 
 
-async def _told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:
+async def told(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> bool:
+    """On the document's timeline, and in its state; False when there is no such document."""
     if not happening.document_event and happening.authorised is None:
         return await documents.note(tx, happening.document_id, [happening.item])
     document = await documents.lock(tx, happening.document_id)
@@ -77,7 +78,7 @@ async def _move(tx: Tx, rulebooks: Rulebooks, document: Document, happening: Hap
             document.refuse_ended(rulebooks.kind(document))
         reduced = await _reduced(tx, document, happening)
     except Refused as refusal:
-        await documents.save(tx, document, [happening.item, _note(document, happening, refusal)])
+        await documents.save(tx, document, [happening.item, note_of(document, happening, refusal)])
         return
     await _book(tx, document, happening, reduced)
     moves = [move] if move is not None else []
@@ -91,7 +92,7 @@ async def _settle(tx: Tx, rulebooks: Rulebooks, document: Document, happening: H
     try:
         await versions.settle(tx, rulebooks.kind(document), document, happening.document_event, happening.item)
     except Refused as refusal:
-        await documents.save(tx, document, [happening.item, _note(document, happening, refusal)])
+        await documents.save(tx, document, [happening.item, note_of(document, happening, refusal)])
 
 
 def _transition(rulebooks: Rulebooks, document: Document, event: str) -> Transition | None:
@@ -118,25 +119,25 @@ async def _book(
     await ledgers.book(tx, document.id, entries, None, happening.item.actor, happening.item.at)
 
 
-def _note(document: Document, happening: Happening, refusal: Refused) -> Item:
+def note_of(document: Document, happening: Happening, refusal: Refused) -> Item:
     detail = {"event": happening.document_event or None, "state": document.state, "reason": refusal.detail}
     return replace(happening.item, kind="note", event="", reason_code="", due_at=None, detail=detail)
 
 
 async def _tasks(tx: Tx, happening: Happening) -> None:
-    if happening.opened is not None:
-        await timelines.open_task(tx, happening.opened)
+    await timelines.open_tasks(tx, [happening.opened] if happening.opened is not None else [])
     if happening.resumed is not None:
         await timelines.resume_task(tx, happening.resumed)
     if happening.closed_task_id:
-        await durations.close_task(tx, happening.closed_task_id, happening.item.at)
+        await durations.close_tasks(tx, [(happening.closed_task_id, happening.item.at)])
     if happening.closes_case:
         await timelines.close_tasks(tx, happening.document_id)
 
 
-async def _accesses(tx: Tx, happening: Happening) -> None:
+def access_of(happening: Happening) -> list[Access]:
     """An officer who signs or decides a task writes the document, through routing, which knows their organisation."""
     item = happening.item
-    if item.kind in OFFICERS_ACTIONS and item.actor != SYSTEM:
-        action, agency = OFFICERS_ACTIONS[item.kind], item.agency
-        await accesses.add(tx, [Access(ids.new_id(), happening.document_id, item.actor, "", agency, action, item.at)])
+    if item.kind not in OFFICERS_ACTIONS or item.actor == SYSTEM:
+        return []
+    action, agency = OFFICERS_ACTIONS[item.kind], item.agency
+    return [Access(ids.new_id(), happening.document_id, item.actor, "", agency, action, item.at)]

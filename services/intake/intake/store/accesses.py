@@ -12,6 +12,8 @@ from intake.domain.accesses import Access
 
 async def add(tx: Tx, accesses: Sequence[Access]) -> None:
     """The same again adds nothing."""
+    if not accesses:
+        return
     await tx.execute(
         """
         insert into accesses (access_id, document_id, entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kit.database import Database, Tx
@@ -104,6 +104,17 @@ async def lock(tx: Tx, document_id: str) -> Document | None:
     )
     row = await cursor.fetchone()
     return Document(*row) if row else None
+
+
+async def lock_all(tx: Tx, document_ids: Sequence[str]) -> dict[str, Document]:
+    """Those that there are, locked in the order of their ids: two who lock several never wait for each other."""
+    if not document_ids:
+        return {}
+    cursor = await tx.cursor(row_factory=tuple_row).execute(
+        f"select {COLUMNS} from documents where document_id = any(%s::uuid[]) order by document_id for no key update",  # noqa: S608
+        [list(document_ids)],
+    )
+    return {row[0]: Document(*row) for row in await cursor.fetchall()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +251,67 @@ async def note(tx: Tx, document_id: str, items: Sequence[Item]) -> bool:
     """Adds to the timeline of a document that does not move; whether there is such a document."""
     cursor = await tx.execute(NOTE, _items(document_id, items))
     return cursor.rowcount > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A locked document as it is to stand, `items` counted as before, and what its timeline gets.
+
+    `is_looked_at`: what kept it from expiring may just have changed.
+    """
+
+    document: Document
+    items: Sequence[Item]
+    is_looked_at: bool
+
+    @property
+    def after(self) -> Document:
+        return replace(self.document, items=self.document.items + len(self.items))
+
+
+SAVE_ALL = """
+with document as (
+    update documents
+    set state = after.state, revision = after.revision, version = after.version, updated_at = after.updated_at,
+        valid_until = after.valid_until, items = after.items,
+        expiry_due = case when after.is_looked_at then after.valid_until else documents.expiry_due end
+    from unnest(
+        %s::uuid[], %s::text[], %s::int[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::boolean[]
+    ) as after (document_id, state, revision, version, updated_at, valid_until, items, is_looked_at)
+    where documents.document_id = after.document_id
+)
+insert into timeline_items (
+    document_id, seq, at, kind, from_state, to_state, event, actor, agency, step, due_at, reason_code, detail
+)
+select * from unnest(
+    %s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s::timestamptz[], %s::text[], %s::json[]
+)
+"""
+
+
+async def save_all(tx: Tx, changes: Sequence[Change]) -> None:
+    """The documents were locked in this transaction."""
+    if not changes:
+        return
+    rows = [
+        (
+            *(one.after.id, one.after.state, one.after.revision, one.after.version, one.after.updated_at),
+            *(one.after.valid_until, one.after.items, one.is_looked_at),
+        )
+        for one in changes
+    ]
+    lines = [
+        (one.document.id, one.document.items + place, *_columns(item))
+        for one in changes
+        for place, item in enumerate(one.items, 1)
+    ]
+    await tx.execute(SAVE_ALL, [list(column) for table in (rows, lines) for column in zip(*table, strict=True)])
+
+
+def _columns(item: Item) -> tuple[Any, ...]:
+    told = (item.at, item.kind, item.from_state, item.to_state, item.event, item.actor, item.agency, item.step)
+    return (*told, item.due_at, item.reason_code, None if item.detail is None else Json(item.detail))
 
 
 def _items(document_id: str, items: Sequence[Item]) -> dict[str, Any]:

@@ -14,27 +14,30 @@ GROUPS_MAX = 5_000
 SAMPLES_MAX = 2_000
 
 
-async def close_task(tx: Tx, task_id: str, at: datetime) -> None:
-    """It was decided: it waits no more, and its time counts, once."""
+async def close_tasks(tx: Tx, decided: Sequence[tuple[str, datetime]]) -> None:
+    """They were decided, each at its moment: they wait no more, and their times count, once."""
+    if not decided:
+        return
     await tx.execute(
         """
         with closed as (
             update document_tasks set is_open = false
-            where task_id = %(task)s and is_open
-            returning task_id, document_id, step, agency, opened_at
+            from unnest(%s::text[], %s::timestamptz[]) as decided (task_id, at)
+            where document_tasks.task_id = decided.task_id and is_open
+            returning document_tasks.task_id, document_id, step, agency, opened_at, at
         ),
         sample as (
             insert into closed_steps (task_id, type, step, agency, closed_at, seconds)
-            select task_id, type, step, agency, %(at)s, greatest(0, extract(epoch from %(at)s - opened_at))::bigint
+            select task_id, type, step, agency, at, greatest(0, extract(epoch from at - opened_at))::bigint
             from closed join documents using (document_id)
             on conflict do nothing
             returning type, step, agency
         )
         insert into step_durations (type, step, agency)
-        select type, step, agency from sample
+        select distinct type, step, agency from sample
         on conflict do nothing
         """,
-        {"task": task_id, "at": at},
+        [[task_id for task_id, _ in decided], [at for _, at in decided]],
     )
 
 

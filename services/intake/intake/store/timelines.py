@@ -115,26 +115,31 @@ async def waiting(tx: Tx, document_id: str) -> Sequence[Waiting]:
     return await cursor.fetchall()
 
 
-async def open_task(tx: Tx, task: Task) -> None:
-    """From now on, and for ever, its agency may read the document."""
+async def open_tasks(tx: Tx, tasks: Sequence[Task]) -> None:
+    """From now on, and for ever, their agencies may read the documents."""
+    if not tasks:
+        return
     await tx.execute(
         """
-        with task as (
+        with opened as materialized (
+            select *
+            from unnest(
+                %s::text[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[]
+            ) as opened (task_id, document_id, agency, step, opened_at, due_at)
+        ),
+        task as (
             insert into document_tasks (task_id, document_id, agency, step, opened_at, due_at)
-            values (%(id)s, %(document)s, %(agency)s, %(step)s, %(opened_at)s, %(due_at)s)
+            select * from opened
             on conflict do nothing
         )
-        insert into document_readers (agency, document_id) values (%(agency)s, %(document)s)
+        insert into document_readers (agency, document_id)
+        select distinct agency, document_id from opened
         on conflict do nothing
         """,
-        {
-            "id": task.id,
-            "document": task.document_id,
-            "agency": task.agency,
-            "step": task.step,
-            "opened_at": task.opened_at,
-            "due_at": task.due_at,
-        },
+        [
+            *([task.id for task in tasks], [task.document_id for task in tasks], [task.agency for task in tasks]),
+            *([task.step for task in tasks], [task.opened_at for task in tasks], [task.due_at for task in tasks]),
+        ],
     )
 
 
