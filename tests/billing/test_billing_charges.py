@@ -283,3 +283,29 @@ async def test_a_promised_price_is_quoted_so(db: Database) -> None:
         assert [one.net.amount_minor for one in await actions.quote(db, desk, caller, TYPE, "")] == [3333, 4000]
         held = await actions.quote(db, desk, caller, TYPE, "", "old")
     assert [one.net.amount_minor for one in held] == [2500, 4000]
+
+
+async def test_a_batch_numbers_each_payers_charges_in_the_order_they_were_said(db: Database) -> None:
+    await hear(db, submitted("doc-0"))
+    owners = ["org-a", "org-z", "org-a", "org-z", "org-y", "org-a"]
+    await hear(db, *[submitted(f"doc-{number}", owner=owner) for number, owner in enumerate(owners)])
+    numbered = await rows(
+        db,
+        """
+        select document_id, journals.payer_organisation_id, payer_sequence
+        from charges join journals on charge_id = charges.id
+        """,
+    )
+    assert sorted(numbered) == [
+        ("doc-0", "org-a", 1),
+        ("doc-1", "org-z", 1),
+        ("doc-2", "org-a", 2),
+        ("doc-3", "org-z", 2),
+        ("doc-4", "org-y", 1),
+        ("doc-5", "org-a", 3),
+    ]
+    assert await rows(db, "select organisation_id, last from payer_sequences order by 1") == [
+        ("org-a", 3),
+        ("org-y", 1),
+        ("org-z", 2),
+    ]

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from google.protobuf.message import Message
-from kit import inbox, outbox
+from kit import inbox, outbox, trace
 from kit.bus.postgres import PostgresPublisher, PostgresSubscription, prepare
-from kit.consumer import Consumer, TooManyDead
+from kit.consumer import Consumer, Heard, Together, TooManyDead, in_its_trace
 from kit.database import Database, Tx
 from kit.errors import Unavailable
 from kit.events import Event
@@ -206,3 +206,30 @@ async def test_what_was_published_long_ago_is_forgotten_however_much_it_is(
     async with kit_database.connection() as connection:
         rows = await (await connection.execute("select key from outbox")).fetchall()
     assert rows == [("6",)]
+
+
+async def test_events_that_are_handled_together_are_one_effect_and_one_by_one_when_it_fails(
+    kit_database: Database, bus_url: str, relay: Relay, effect_table: None
+) -> None:
+    met: list[list[str]] = []
+    traces: set[str] = set()
+
+    async def effect(tx: Tx, heard: Sequence[Heard]) -> None:
+        met.append([message.client_id for _, message in heard])
+        traces.update(event.traceparent for event, _ in heard)
+        for event, message in in_its_trace(heard):
+            assert trace.current() == event.traceparent
+            await tx.execute("insert into effects (client) values (%s)", [message.client_id])
+        if len(heard) > 1 and "bad" in met[-1]:
+            raise ValueError("too many")
+
+    subscription = PostgresSubscription(bus_url, "tests", [TOPIC])
+    consumer = Consumer(kit_database, subscription, "tests", {SAID: Together(effect)})
+    for clients in (["a", "b"], ["c", "bad", "d"]):
+        await say(kit_database, *clients)
+        await relay.publish_batch()
+        await consumer.step(0)
+    await subscription.close()
+    assert met == [["a", "b"], ["c", "bad", "d"], ["c"], ["bad"], ["d"]]
+    assert await effects(kit_database) == ["a", "b", "c", "bad", "d"]
+    assert all(map(trace.is_valid, traces))

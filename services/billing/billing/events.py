@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from kit import strict_json, wire
-from kit.consumer import Handler, Heard, Prepare
+from kit.consumer import Handler, Heard, Prepare, Together, in_its_trace
 from kit.database import Database, Tx
 from kit.events import Event
 from portolan.identity.v1 import events_pb2 as identity
@@ -42,14 +42,22 @@ def handlers(desk: actions.PriceDesk) -> Mapping[type[Message], Handler]:
     async def activated(tx: Tx, event: Event, said: identity.OrganisationActivated) -> None:
         await actions.enrol_payer(tx, said.organisation_id, said.billing_mode, wire.moment(said.activated_at))
 
-    async def submitted(tx: Tx, event: Event, said: intake.DocumentSubmitted) -> None:
-        mode, document = _stated_mode(said.facts_json), replace(_document(said), price_version=said.price_version)
-        await actions.charge_submission(tx, desk.book, document, mode, said.state, wire.moment(said.submitted_at))
+    async def moved(tx: Tx, heard: Sequence[Heard]) -> None:
+        """Submissions are charged together; so are those before a decision that is about money."""
+        gathered: list[actions.Submission] = []
+        for event, said in in_its_trace(heard):
+            if isinstance(said, intake.DocumentSubmitted):
+                gathered.append(_submission(event, said))
+            elif _is_about_money(desk, said):
+                await actions.charge_submissions(tx, desk.book, gathered)
+                gathered = []
+                await decided(tx, said)
+        await actions.charge_submissions(tx, desk.book, gathered)
 
-    async def decided(tx: Tx, event: Event, said: intake.DocumentDecided) -> None:
-        document, at = _document(said), wire.moment(said.decided_at)
-        await actions.charge_decision(tx, desk.book, document, said.to_state, at)
-        await actions.refund(tx, desk.refunds, Move(document, said.event, said.from_state, at))
+    async def decided(tx: Tx, said: intake.DocumentDecided) -> None:
+        move = _decision(said)
+        await actions.charge_decision(tx, desk.book, move.document, said.to_state, move.occurred_at)
+        await actions.refund(tx, desk.refunds, move)
 
     async def amended(tx: Tx, event: Event, said: intake.DocumentAmended) -> None:
         await actions.charge_amendment(tx, desk.book, _document(said), said.version, wire.moment(said.amended_at))
@@ -62,14 +70,28 @@ def handlers(desk: actions.PriceDesk) -> Mapping[type[Message], Handler]:
         move = Move(_document(said), CANCEL, said.from_state, wire.moment(said.cancelled_at))
         await actions.refund(tx, desk.refunds, move)
 
+    together = Together(moved)
     return {
         identity.OrganisationActivated: activated,
-        intake.DocumentSubmitted: submitted,
-        intake.DocumentDecided: decided,
+        intake.DocumentSubmitted: together,
+        intake.DocumentDecided: together,
         intake.DocumentAmended: amended,
         intake.DocumentWithdrawn: withdrawn,
         intake.DocumentCancelled: cancelled,
     }
+
+
+def _submission(event: Event, said: intake.DocumentSubmitted) -> actions.Submission:
+    document, mode = replace(_document(said), price_version=said.price_version), _stated_mode(said.facts_json)
+    return actions.Submission(document, mode, said.state, wire.moment(said.submitted_at), event.traceparent)
+
+
+def _decision(said: intake.DocumentDecided) -> Move:
+    return Move(_document(said), said.event, said.from_state, wire.moment(said.decided_at))
+
+
+def _is_about_money(desk: actions.PriceDesk, said: intake.DocumentDecided) -> bool:
+    return desk.book.bills(said.type, said.to_state) or actions.gives_back(desk.refunds, _decision(said))
 
 
 def _document(said: AboutDocument) -> Document:

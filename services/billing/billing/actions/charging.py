@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kit import clock, ids, outbox, wire
+from kit import clock, ids, outbox, trace, wire
 from kit.database import Tx
 from kit.errors import NotFound
 from packs.amendments import AMENDED
@@ -14,7 +15,7 @@ from portolan.billing.v1 import events_pb2
 from billing.actions import crediting
 from billing.actions.saying import TOPIC, money
 from billing.domain.charges import Charge, Document, Milestone, charge_for
-from billing.domain.prices import PriceBook
+from billing.domain.prices import Price, PriceBook
 from billing.store import charges as charge_store
 
 
@@ -22,13 +23,28 @@ async def enrol_payer(tx: Tx, organisation_id: str, billing_mode: str, activated
     await charge_store.save_payer(tx, organisation_id, billing_mode, activated_at)
 
 
-async def charge_submission(
-    tx: Tx, book: PriceBook, document: Document, stated_mode: str | None, state: str, occurred_at: datetime
-) -> None:
-    """Remembers the payer's billing mode as it was at submission, for every later milestone of the document."""
-    known = replace(document, billing_mode=await _billing_mode(tx, document, stated_mode))
-    await charge_store.save_document(tx, known)
-    await _charge(tx, book, Milestone(known, state, occurred_at))
+@dataclass(frozen=True)
+class Submission:
+    """`stated_mode`: how the payer was billed at that moment; None where the event does not tell."""
+
+    document: Document
+    stated_mode: str | None
+    state: str
+    occurred_at: datetime
+    traceparent: str
+
+
+async def charge_submissions(tx: Tx, book: PriceBook, submissions: Sequence[Submission]) -> None:
+    """Remembers each payer's billing mode as it was at submission, for every later milestone of the document."""
+    known = [
+        replace(one.document, billing_mode=await _billing_mode(tx, one.document, one.stated_mode))
+        for one in submissions
+    ]
+    await charge_store.save_documents(tx, known)
+    milestones = [
+        Milestone(document, one.state, one.occurred_at) for document, one in zip(known, submissions, strict=True)
+    ]
+    await _charge(tx, book, milestones, [one.traceparent for one in submissions])
 
 
 async def charge_decision(tx: Tx, book: PriceBook, document: Document, state: str, occurred_at: datetime) -> None:
@@ -48,7 +64,7 @@ async def _charge_known(tx: Tx, book: PriceBook, milestone: Milestone) -> None:
     known = await charge_store.document(tx, document.id)
     if known is None:
         known = replace(document, billing_mode=await _billing_mode(tx, document, None))
-    await _charge(tx, book, replace(milestone, document=known))
+    await _charge(tx, book, [replace(milestone, document=known)], [trace.current()])
 
 
 async def _billing_mode(tx: Tx, document: Document, stated: str | None) -> str:
@@ -58,16 +74,28 @@ async def _billing_mode(tx: Tx, document: Document, stated: str | None) -> str:
     return mode
 
 
-async def _charge(tx: Tx, book: PriceBook, milestone: Milestone) -> None:
-    document, recorded_at = milestone.document, clock.now()
+async def _charge(tx: Tx, book: PriceBook, milestones: Sequence[Milestone], traces: Sequence[str]) -> None:
+    """`traces`: each milestone's own."""
+    recorded_at = clock.now()
+    due = [
+        (charge_for(price, milestone, ids.new_id(), recorded_at), traceparent)
+        for milestone, traceparent in zip(milestones, traces, strict=True)
+        for price in _prices(book, milestone)
+    ]
+    sequences = await charge_store.record(tx, [(charge, ids.new_id()) for charge, _ in due])
+    new = [(charge, traceparent) for charge, traceparent in due if charge.id in sequences]
+    said = [
+        outbox.OutboxEntry(TOPIC, charge.document_id, _charge_recorded(charge, sequences[charge.id]), traceparent)
+        for charge, traceparent in new
+    ]
+    await outbox.append_many(tx, said)
+    await crediting.give_back_late(tx, [charge for charge, _ in new])
+
+
+def _prices(book: PriceBook, milestone: Milestone) -> list[Price]:
+    document = milestone.document
     wanted = (document.type, milestone.state, document.billing_mode, milestone.occurred_at)
-    for price in book.due(*wanted, document.price_version):
-        charge = charge_for(price, milestone, ids.new_id(), recorded_at)
-        sequence = await charge_store.record(tx, charge, ids.new_id())
-        if sequence is not None:
-            said = outbox.OutboxEntry(TOPIC, document.id, _charge_recorded(charge, sequence))
-            await outbox.append_many(tx, [said])
-            await crediting.give_back_late(tx, charge)
+    return book.due(*wanted, document.price_version)
 
 
 def _charge_recorded(charge: Charge, payer_sequence: int) -> events_pb2.ChargeRecorded:

@@ -35,12 +35,22 @@ class RefundBook:
         return self.by_version[document.pack_version]
 
 
+def gives_back(book: RefundBook, move: Move) -> bool:
+    """Whether the move may be one after which something is given back."""
+    document = move.document
+    return not document.pack_version or bool(_meant(book, document, move))
+
+
+def _meant(book: RefundBook, document: Document, move: Move) -> list[Refund]:
+    return [one for one in book.of(document) if one.applies(document.type, move.event, move.from_state)]
+
+
 async def refund(tx: Tx, book: RefundBook, move: Move) -> None:
     """Once for each policy and charge, by the policies of the pack that the document was submitted under."""
     document = move.document
     if not document.pack_version:
         document = await charge_store.document(tx, document.id) or document
-    meant = [one for one in book.of(document) if one.applies(document.type, move.event, move.from_state)]
+    meant = _meant(book, document, move)
     if not meant:
         return
     await store.hold(tx, document.id)
@@ -52,10 +62,14 @@ async def refund(tx: Tx, book: RefundBook, move: Move) -> None:
                 await _give_back(tx, charge, ground)
 
 
-async def give_back_late(tx: Tx, charge: Charge) -> None:
-    """What is charged after its refund was heard. Its document is held."""
-    for ground in await store.grounds(tx, charge.document_id):
-        await _give_back(tx, charge, ground)
+async def give_back_late(tx: Tx, charges: Sequence[Charge]) -> None:
+    """Of what is charged after its refund was heard. Their documents are held."""
+    if not charges:
+        return
+    grounds = await store.grounds(tx, {charge.document_id for charge in charges})
+    for charge in charges:
+        for ground in grounds.get(charge.document_id, ()):
+            await _give_back(tx, charge, ground)
 
 
 async def _give_back(tx: Tx, charge: Charge, ground: Ground) -> None:

@@ -35,21 +35,28 @@ async def billing_mode(tx: Tx, organisation_id: str) -> str | None:
     return row[0] if row else None
 
 
-async def save_document(tx: Tx, document: Document) -> None:
+async def save_documents(tx: Tx, documents: Sequence[Document]) -> None:
+    if not documents:
+        return
+    rows = [
+        (
+            *(one.id, one.reference, one.type, one.owner, one.submitter, one.billing_mode),
+            *(one.pack_version, one.price_version),
+        )
+        for one in sorted(documents, key=lambda one: one.id)
+    ]
     await tx.execute(
         """
         insert into documents (
             document_id, reference, document_type, owner_organisation_id, submitter_organisation_id, billing_mode,
             pack_version, price_version
         )
-        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        select * from unnest(
+            %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+        )
         on conflict (document_id) do nothing
         """,
-        [
-            *(document.id, document.reference, document.type),
-            *(document.owner, document.submitter, document.billing_mode, document.pack_version),
-            document.price_version,
-        ],
+        [list(column) for column in zip(*rows, strict=True)],
     )
 
 
@@ -67,10 +74,25 @@ async def document(tx: Tx, document_id: str) -> Document | None:
     return Document(*row) if row else None
 
 
-# The document is held first, so that a refund of it and this charge cannot both miss the other.
+# The documents are held first, so that a refund of one and a charge of it cannot both miss the other.
 RECORD = """
-with held as materialized (
-    select pg_advisory_xact_lock(hashtextextended(%(document_id)s, 0))
+with asked as materialized (
+    select *
+    from unnest(
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::numeric[], %s::numeric[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[],
+        %s::timestamptz[], %s::text[], %s::int[]
+    ) with ordinality as asked (
+        id, tariff, document_id, reference, milestone, payer, submitter, price_version, segment,
+        multiplier, vat_rate, currency, net, vat, gross, occurred_at, recorded_at, journal_id, lines, place
+    )
+), entry as materialized (
+    select *
+    from unnest(%s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+        as entry (charge_id, line, account, kind, organisation_id, amount)
+), held as materialized (
+    select count(pg_advisory_xact_lock(hashtextextended(document_id, 0)))
+    from (select distinct document_id from asked order by document_id) as documents
 ), charged as (
     insert into charges (
         id, tariff, document_id, reference, milestone, payer_organisation_id, submitter_organisation_id,
@@ -78,57 +100,68 @@ with held as materialized (
         occurred_at, recorded_at
     )
     select
-        %(id)s, %(tariff)s, %(document_id)s, %(reference)s, %(milestone)s, %(payer)s, %(submitter)s,
-        %(price_version)s, %(segment)s, %(multiplier)s, %(vat_rate)s, %(currency)s, %(net)s, %(vat)s, %(gross)s,
-        %(occurred_at)s, %(recorded_at)s
-    from held
+        id, tariff, document_id, reference, milestone, payer, submitter,
+        price_version, segment, multiplier, vat_rate, currency, net, vat, gross,
+        occurred_at, recorded_at
+    from asked, held
+    order by place
     on conflict on constraint one_charge_per_milestone do nothing
     returning id
+), numbered as (
+    select
+        asked.*,
+        row_number() over (partition by payer order by place) as nth,
+        count(*) over (partition by payer) as of_payer
+    from asked join charged using (id)
 ), counted as (
     insert into payer_sequences (organisation_id, last)
-    select %(payer)s, 1 from charged
-    on conflict (organisation_id) do update set last = payer_sequences.last + 1
-    returning last
+    select payer, count(*) from numbered group by payer order by payer
+    on conflict (organisation_id) do update set last = payer_sequences.last + excluded.last
+    returning organisation_id, last
 ), opened as (
     insert into accounts (code, kind, organisation_id, currency)
-    select code, kind, organisation_id, %(currency)s
-    from charged, unnest(%(accounts)s::text[], %(kinds)s::text[], %(organisations)s::text[])
-        as account (code, kind, organisation_id)
+    select distinct account, kind, organisation_id, currency from entry join numbered on numbered.id = charge_id
+    order by account
     on conflict do nothing
 ), booked as (
     insert into journals (id, charge_id, payer_organisation_id, payer_sequence, lines, booked_at)
-    select %(journal)s, charged.id, %(payer)s, counted.last, cardinality(%(accounts)s::text[]), %(recorded_at)s
-    from charged, counted
-    returning id, payer_sequence
+    select journal_id, id, payer, last - of_payer + nth, lines, recorded_at
+    from numbered join counted on counted.organisation_id = payer
+    returning charge_id, payer_sequence
 ), posted as (
     insert into entries (journal_id, line, account, currency, amount_minor, booked_at)
-    select booked.id, line, account, %(currency)s, amount, %(recorded_at)s
-    from booked, unnest(%(accounts)s::text[], %(amounts)s::bigint[]) with ordinality as entry (account, amount, line)
+    select journal_id, line, account, currency, amount, recorded_at from entry join numbered on numbered.id = charge_id
 )
-select payer_sequence from booked
+select charge_id, payer_sequence from booked
 """
 
 
-async def record(tx: Tx, charge: Charge, journal_id: str) -> int | None:
-    """Answers the payer's sequence number; None when this milestone was charged before."""
-    cursor = await tx.cursor(row_factory=tuple_row).execute(RECORD, _parameters(charge, journal_id, entries_of(charge)))
-    row = await cursor.fetchone()
-    return row[0] if row else None
+async def record(tx: Tx, charges: Sequence[tuple[Charge, str]]) -> dict[str, int]:
+    """Each with its journal's id. Answers the payer's sequence numbers by charge, of what was not charged before."""
+    if not charges:
+        return {}
+    booked = [(charge, journal_id, entries_of(charge)) for charge, journal_id in charges]
+    rows = [_row(charge, journal_id, len(entries)) for charge, journal_id, entries in booked]
+    lines = [
+        (charge.id, line, *_entry(entry)) for charge, _, entries in booked for line, entry in enumerate(entries, 1)
+    ]
+    columns = [list(column) for table in (rows, lines) for column in zip(*table, strict=True)]
+    cursor = await tx.cursor(row_factory=tuple_row).execute(RECORD, columns)
+    return dict(await cursor.fetchall())
 
 
-def _parameters(charge: Charge, journal_id: str, entries: Sequence[Entry]) -> dict[str, object]:
-    return {
-        **{"id": charge.id, "tariff": charge.tariff, "document_id": charge.document_id, "reference": charge.reference},
-        **{"milestone": charge.milestone, "payer": charge.payer, "submitter": charge.submitter},
-        **{"price_version": charge.price_version, "segment": charge.segment, "multiplier": charge.multiplier},
-        **{"vat_rate": charge.vat_rate, "currency": charge.net.currency, "net": charge.net.amount_minor},
-        **{"vat": charge.vat.amount_minor, "gross": charge.gross.amount_minor},
-        **{"occurred_at": charge.occurred_at, "recorded_at": charge.recorded_at, "journal": journal_id},
-        "accounts": [entry.account.code for entry in entries],
-        "kinds": [entry.account.kind for entry in entries],
-        "organisations": [entry.account.organisation_id for entry in entries],
-        "amounts": [entry.amount.amount_minor for entry in entries],
-    }
+def _row(charge: Charge, journal_id: str, lines: int) -> tuple[object, ...]:
+    return (
+        *(charge.id, charge.tariff, charge.document_id, charge.reference, charge.milestone, charge.payer),
+        *(charge.submitter, charge.price_version, charge.segment, charge.multiplier, charge.vat_rate),
+        *(charge.net.currency, charge.net.amount_minor, charge.vat.amount_minor, charge.gross.amount_minor),
+        *(charge.occurred_at, charge.recorded_at, journal_id, lines),
+    )
+
+
+def _entry(entry: Entry) -> tuple[str, str, str, int]:
+    account = entry.account
+    return account.code, account.kind, account.organisation_id, entry.amount.amount_minor
 
 
 COLUMNS = """

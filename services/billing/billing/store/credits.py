@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -51,18 +51,21 @@ async def add_ground(tx: Tx, ground: Ground, recorded_at: Any) -> bool:
     return cursor.rowcount > 0
 
 
-async def grounds(tx: Tx, document_id: str) -> list[Ground]:
-    """In the order in which they came up."""
+async def grounds(tx: Tx, document_ids: Collection[str]) -> dict[str, list[Ground]]:
+    """By document, in the order in which they came up."""
     cursor = await tx.cursor(row_factory=dict_row).execute(
         """
         select document_id, policy, labels, tariffs, share, event, occurred_at
         from refund_grounds
-        where document_id = %s
+        where document_id = any(%s)
         order by occurred_at, policy
         """,
-        [document_id],
+        [list(document_ids)],
     )
-    return [Ground(**{**row, "tariffs": tuple(row["tariffs"])}) for row in await cursor.fetchall()]
+    found: dict[str, list[Ground]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row["document_id"], []).append(Ground(**{**row, "tariffs": tuple(row["tariffs"])}))
+    return found
 
 
 async def returned(tx: Tx, charge: Charge) -> Returned:
