@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--brokers", type=int, default=1, choices=(1, 3), help="3: the loss of one of them, no more")
     parser.add_argument("--rate", type=float, default=0.0, help=f"documents a second, {plays.RATE:.0f} if not said")
     parser.add_argument("--seed", type=int, default=plays.SEED)
-    parser.add_argument("--only", default="", help="faults with this in their name")
+    parser.add_argument("--only", default="", help="faults whose name matches this")
     parser.add_argument("--write", action="store_true", help="latest.json too")
     return parser.parse_args()
 

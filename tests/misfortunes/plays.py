@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ Choose = Callable[[Path, Poison], Sequence[Fault]]
 
 @dataclass(frozen=True)
 class Wish:
-    """`only`: faults with this in their name; `rate` 0 is the usual one."""
+    """`only`: faults whose name matches; `rate` 0 is the usual one."""
 
     rate: float = 0.0
     seed: int = SEED
@@ -77,7 +78,7 @@ def _played(machine: Embedded | RealStack, choose: Choose, rate: float, wish: Wi
         distinct = scene.DISTINCT_MAX if rate > RATE_SHORT else DISTINCT_SHORT
         with Portolan(machine.base_url) as portolan:
             set_up = scene.prepare(portolan, machine.home, default_pack_path(), wish.seed, distinct)
-        chosen = [one for one in choose(machine.home, poison) if wish.only in one.name]
+        chosen = [one for one in choose(machine.home, poison) if re.search(wish.only, one.name)]
         run = Run(machine, set_up, rate, machine.home / "history.jsonl", poison, wish.say)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(run.all(chosen))
