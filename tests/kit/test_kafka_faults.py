@@ -280,3 +280,26 @@ async def test_a_reader_that_was_away_too_long_begins_where_it_last_committed(
     assert seen == set(traffic.said) - {event.id for event in held}
     await slow.close()
     await other.close()
+
+
+async def test_a_reader_that_is_not_taken_into_its_group_says_so_and_is_taken_in_later(
+    cluster: KafkaCluster, traffic: Traffic, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group waits for a reader that is busy with its batch; who waits silently could as well be dead."""
+    monkeypatch.setattr(subscription, "JOIN_LIMIT_S", 0.5)
+    monkeypatch.setattr(subscription, "UNJOINED_LIMIT_S", 2.0)
+    group = a_name("group")
+    busy, waiting = (KafkaSubscription(cluster.bootstrap, group, [traffic.topic]) for _ in range(2))
+    await traffic.publish(0)
+    assert len(await take(busy, KEYS)) == KEYS
+    with pytest.raises(Unavailable, match="NotJoined"):
+        await _poll_often(waiting)
+    await busy.close()
+    await traffic.publish(1)
+    assert len(await take(waiting, KEYS)) == KEYS
+    await waiting.close()
+
+
+async def _poll_often(reader: KafkaSubscription) -> None:
+    for _ in range(20):
+        await reader.poll(10, 0.5)

@@ -12,6 +12,7 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaError, RetriableError
 from kafka.structs import OffsetAndMetadata
 
@@ -24,6 +25,8 @@ from kit.events import Event
 CONNECT_LIMIT_S = 3.0
 COMMIT_LIMIT_S = 5.0
 JOIN_LIMIT_S = 3.0
+# Above the longest that a batch usually takes another reader of the group, who is waited for.
+UNJOINED_LIMIT_S = 60.0
 LEAVE_LIMIT_S = 1.5
 CLOSE_LIMIT_S = 6.0
 RETRY_S = 0.1
@@ -37,7 +40,7 @@ METADATA_AGE_MAX_S = 5.0
 FETCH_BYTES_MAX = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
     partition: Any
     offset: int
@@ -46,6 +49,10 @@ class Held:
 
 class OtherCluster(Exception):
     """Who answers now is not whom this reader's places are about."""
+
+
+class NotJoined(Exception):
+    """The group does not take this reader in, or it does not notice that it did."""
 
 
 class KafkaSubscription:
@@ -61,6 +68,7 @@ class KafkaSubscription:
         self._gone: SimpleQueue[Iterable[Any]] = SimpleQueue()
         self._held: list[Held] = []
         self._given = 0
+        self._member_at = 0.0
 
     async def poll(self, events_max: int, wait_s: float) -> Sequence[Event]:
         return await self._thread.run(lambda: self._poll(events_max, wait_s))
@@ -90,13 +98,20 @@ class KafkaSubscription:
         while True:
             left_s = max(deadline - time.monotonic(), 0.0)
             fetched = _fetch(consumer, events_max - len(self._held), min(left_s, STAY_S) if self._held else left_s)
-            if _cluster_of(consumer) != self._cluster:
-                raise OtherCluster(f"{_cluster_of(consumer)} instead of {self._cluster}")
+            self._check(consumer)
             self._let_go()
             self._held.extend(_in_time_order(fetched))
             self._keep(consumer.assignment())
             if self._held or time.monotonic() >= deadline:
                 return
+
+    def _check(self, consumer: Any) -> None:
+        if _cluster_of(consumer) != self._cluster:
+            raise OtherCluster(f"{_cluster_of(consumer)} instead of {self._cluster}")
+        if consumer.group_metadata().state is MemberState.STABLE:
+            self._member_at = time.monotonic()
+        elif time.monotonic() - self._member_at > UNJOINED_LIMIT_S:
+            raise NotJoined(f"for {UNJOINED_LIMIT_S:.0f} s")
 
     def _let_go(self) -> None:
         gone: set[Any] = set()
@@ -125,6 +140,7 @@ class KafkaSubscription:
         if self._consumer is None:
             self._consumer = _consumer(self._bootstrap, self._group)
             self._cluster = _cluster_of(self._consumer)
+            self._member_at = time.monotonic()
             self._gone = SimpleQueue()
             self._consumer.subscribe(topics=self._topics, listener=_Listener(self._gone))
         return self._consumer
