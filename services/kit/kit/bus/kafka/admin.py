@@ -15,6 +15,7 @@ from kit.errors import Unavailable
 
 REPLICAS_MAX = 3
 IN_SYNC_AT_LEAST = 2
+AS_THE_CLUSTER = -1
 APPLY_LIMIT_S = 30.0
 DAY_MS = 86_400_000
 
@@ -23,16 +24,19 @@ def apply(bootstrap: str, wanted: Sequence[Topic], limit_s: float = APPLY_LIMIT_
     """Says what it changed. Partitions are never taken away, and replication stays as it was made."""
     try:
         with _admin(bootstrap, limit_s) as admin:
-            created = _create(admin, wanted, limit_s)
+            missing = _missing(admin, wanted)
+            _create(admin, missing, _copies(admin), limit_s)
+            created = [f"created {topic.name}: {topic.partitions} partitions" for topic in missing]
             return [*created, *_widen(admin, wanted, limit_s), *_configure(admin, wanted)]
     except KafkaError as error:
         raise Unavailable("OVERLOADED", f"Kafka at {bootstrap} does not take the topics: {error!r}") from error
 
 
 def create_missing(bootstrap: str, wanted: Sequence[Topic], limit_s: float) -> None:
+    """Replicated as the cluster's own default says: while it comes up, few of its brokers may be seen."""
     if wanted:
         with _admin(bootstrap, limit_s) as admin:
-            _create(admin, wanted, limit_s)
+            _create(admin, _missing(admin, wanted), {}, limit_s)
 
 
 def _admin(bootstrap: str, limit_s: float) -> Any:
@@ -45,23 +49,27 @@ def _admin(bootstrap: str, limit_s: float) -> Any:
     )
 
 
-def _create(admin: Any, wanted: Sequence[Topic], limit_s: float) -> list[str]:
+def _missing(admin: Any, wanted: Sequence[Topic]) -> list[Topic]:
     there = set(admin.list_topics())
-    missing = [topic for topic in wanted if topic.name not in there]
+    return [topic for topic in wanted if topic.name not in there]
+
+
+def _create(admin: Any, missing: Sequence[Topic], copies: Mapping[str, Any], limit_s: float) -> None:
     if not missing:
-        return []
-    brokers = len(admin.describe_cluster()["brokers"])
-    shapes = {topic.name: _shape(topic, brokers) for topic in missing}
+        return
+    shapes = {topic.name: _shape(topic, **copies) for topic in missing}
     with contextlib.suppress(TopicAlreadyExistsError):  # another process makes the same ones
         admin.create_topics(shapes, timeout_ms=int(limit_s * 1000))
-    admin.wait_for_topics([topic.name for topic in missing], timeout_ms=int(limit_s * 1000))
-    return [f"created {topic.name}: {topic.partitions} partitions" for topic in missing]
+    admin.wait_for_topics(list(shapes), timeout_ms=int(limit_s * 1000))
 
 
-def _shape(topic: Topic, brokers: int) -> dict[str, Any]:
-    replicas = min(REPLICAS_MAX, brokers)
-    in_sync = IN_SYNC_AT_LEAST if replicas == REPLICAS_MAX else 1
-    configs = {**_settings(topic), "min.insync.replicas": str(in_sync)}
+def _copies(admin: Any) -> dict[str, int]:
+    replicas = min(REPLICAS_MAX, len(admin.describe_cluster()["brokers"]))
+    return {"replicas": replicas, "in_sync": IN_SYNC_AT_LEAST if replicas == REPLICAS_MAX else 1}
+
+
+def _shape(topic: Topic, replicas: int = AS_THE_CLUSTER, in_sync: int = 0) -> dict[str, Any]:
+    configs = {**_settings(topic), **({"min.insync.replicas": str(in_sync)} if in_sync else {})}
     return {"num_partitions": topic.partitions, "replication_factor": replicas, "configs": configs}
 
 
