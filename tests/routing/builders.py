@@ -9,8 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from google.protobuf.message import Message
+from kit import clock, ids
 from kit.database import Database
 from kit.errors import Forbidden
+from kit.events import Event
 from kit.wire import timestamp
 from packs.model import Pack
 from portolan.intake.v1 import events_pb2 as intake
@@ -301,9 +304,14 @@ async def seeded(database: Database, pack: Pack | None = None) -> Rulebooks:
     return Rulebooks(database)
 
 
+def an_event(message: Message) -> Event:
+    key = str(getattr(message, "document_id", ""))
+    return Event(ids.new_id(), "", key, message.DESCRIPTOR.full_name, clock.now(), message.SerializeToString(), "")
+
+
 async def hear(database: Database, rulebooks: Rulebooks, *messages: Any) -> None:
     """As the consumer does, each in a transaction of its own."""
     handlers = events.handlers(rulebooks)
     for message in messages:
         async with database.transaction() as tx:
-            await handlers[type(message)](tx, None, message)  # type: ignore[arg-type]
+            await handlers[type(message)](tx, an_event(message), message)

@@ -9,12 +9,14 @@ import msgspec
 import pytest
 import time_machine
 from kit.auth import Principal, set_caller
+from kit.consumer import Together
 from kit.database import Database
 from kit.errors import NotFound
 from kit.testing import a_principal
 from packs.model import Pack
+from portolan.intake.v1 import events_pb2 as intake
 from portolan.routing.v1 import routing_pb2 as pb
-from routing import actions
+from routing import actions, events
 from routing.api import RoutingService
 from routing.domain import Case, Decision, Officer
 from routing.store import Rulebooks, case_of_document
@@ -28,6 +30,7 @@ from tests.routing.builders import (
     a_pack,
     a_rule,
     a_type,
+    an_event,
     hear,
     seeded,
     some_facts,
@@ -266,3 +269,42 @@ async def test_a_simulation_knows_what_the_submission_would(service_database: Da
         {"four_eyes"},
         {"documentary"},
     ]
+
+
+async def test_what_is_opened_together_is_judged_as_one_after_the_other(
+    service_database: Database, books: Rulebooks
+) -> None:
+    """Each by what those before it left behind, also within one batch."""
+    suppliers = ["AA x", "AA x", "AA y", "", "AA y", "AA z", "AA x", ""]
+    documents = [
+        submitted(f"d-{number}", "permit.control", **{**goods(5000 + number), "origin": "AA", "supplier": supplier})
+        for number, supplier in enumerate(suppliers)
+    ]
+    opening = events.handlers(books)[intake.DocumentSubmitted]
+    assert isinstance(opening, Together)
+    with time_machine.travel(AT, tick=False):
+        async with service_database.transaction() as tx:
+            await opening.handle(tx, [(an_event(one), one) for one in [*documents, documents[0]]])
+        together = await remembered(service_database)
+        async with service_database.connection() as connection:
+            await connection.execute("truncate cases, acquaintances, unit_values, outbox cascade")
+        for one in documents:
+            await hear(service_database, books, one)
+    assert together == await remembered(service_database)
+    assert [row[1]["history"]["first_operation"] for row in together[0]] == [True] + [False] * 7
+    assert [row[1]["history"]["new_supplier"] for row in together[0]][:4] == [True, False, True, False]
+    assert together[0][-1][1]["history"]["medians"]["100190"]["samples"] > 3
+
+
+REMEMBERED = (
+    "select document_id, explanation, rules, risk_score from cases order by 1",
+    "select owner_organisation_id, partner, document_id from acquaintances order by 1, 2",
+    "select hs6, origin, slot, per_tonne, document_id from unit_values order by 1, 2, 3",
+    "select document_id, step, agency, signatures_required from tasks order by 1, 2, 3",
+    "select key, type from outbox order by key, id",
+)
+
+
+async def remembered(database: Database) -> list[list[tuple[Any, ...]]]:
+    """Of cases first."""
+    return [await rows(database, query) for query in REMEMBERED]

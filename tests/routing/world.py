@@ -30,7 +30,7 @@ from routing import actions, events
 from routing.domain import Decision, Inquiry, Officer, Rulebook
 from routing.store import Rulebooks
 
-from tests.routing.builders import MONDAY, a_pack, hear, some_facts
+from tests.routing.builders import MONDAY, a_pack, an_event, hear, some_facts
 from tests.routing.told import DECODER
 
 MIGRATIONS = Path(actions.__file__).parent.parent / "migrations"
@@ -161,7 +161,7 @@ class World:
 
 
 async def actions_of(books: Rulebooks, message: Message, tx: Any) -> None:
-    await events.handlers(books)[type(message)](tx, None, message)  # type: ignore[arg-type]
+    await events.handlers(books)[type(message)](tx, an_event(message), message)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
 from kit import strict_json
-from kit.consumer import Handler
+from kit.consumer import Handler, Heard, Together
 from kit.database import Tx
 from kit.errors import Malformed
 from kit.events import Event
@@ -23,11 +23,8 @@ TOPICS = ("portolan.intake.document.v1",)
 
 
 def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
-    async def submitted(tx: Tx, _: Event, said: events_pb2.DocumentSubmitted) -> None:
-        await actions.open_case(tx, rulebooks, submission(said))
-
-    async def completed(tx: Tx, _: Event, said: events_pb2.DocumentCompleted) -> None:
-        await actions.open_completed(tx, rulebooks, submission(said))
+    async def filed(tx: Tx, heard: Sequence[Heard]) -> None:
+        await actions.open_cases(tx, rulebooks, [_filed(event, said) for event, said in heard])
 
     async def withdrawn(tx: Tx, _: Event, said: events_pb2.DocumentWithdrawn) -> None:
         await actions.withdraw(tx, stand_in(said))
@@ -48,15 +45,20 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
             tx, rulebooks, said.document_id, said.information_request_id, tuple(said.answers)
         )
 
+    together = Together(filed)
     return {
-        events_pb2.DocumentSubmitted: submitted,
-        events_pb2.DocumentCompleted: completed,
+        events_pb2.DocumentSubmitted: together,
+        events_pb2.DocumentCompleted: together,
         events_pb2.DocumentWithdrawn: withdrawn,
         events_pb2.DocumentCancelled: cancelled,
         events_pb2.AmendmentProposed: proposed,
         events_pb2.DocumentAmended: amended,
         events_pb2.InformationProvided: provided,
     }
+
+
+def _filed(event: Event, said: events_pb2.DocumentSubmitted | events_pb2.DocumentCompleted) -> actions.Filed:
+    return actions.Filed(submission(said), isinstance(said, events_pb2.DocumentCompleted), event.traceparent)
 
 
 def submission(said: events_pb2.DocumentSubmitted | events_pb2.DocumentCompleted) -> Submission:

@@ -4,7 +4,7 @@ from . import absences
 from . import visits_said as visits_said
 from .asking import lapse, provide_information, request_information
 from .deciding import assign, claim, decide, release, standing_in
-from .hearing import amend, cancel, open_case, open_completed, resume, withdraw
+from .hearing import Filed, amend, cancel, open_cases, resume, withdraw
 from .mandates import IdentityMandates, Mandate, Mandates, mandate_needed
 from .planning import Plan, plan, seed
 from .publishing import propose as propose_rules
@@ -28,6 +28,7 @@ from .watching import sweep, watch
 
 __all__ = [
     "TOPIC",
+    "Filed",
     "IdentityMandates",
     "Mandate",
     "Mandates",
@@ -46,8 +47,7 @@ __all__ = [
     "list_no_shows",
     "list_visits",
     "mandate_needed",
-    "open_case",
-    "open_completed",
+    "open_cases",
     "plan",
     "propose_rules",
     "propose_visit",

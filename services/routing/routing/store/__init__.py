@@ -2,9 +2,9 @@
 
 from . import standing
 from . import tables as tables
-from .cases import case_of_document, case_of_task, open_case, save_case, seen_case
+from .cases import case_of_document, case_of_task, open_cases, save_case, seen_case
 from .clocks import TACIT_RUNG, Late, claim_rungs, late, save_climbed, silent, unanswered
-from .history import history, note_non_conformities
+from .history import Past, Question, history, note_non_conformities, pasts
 from .judgements import Judgement, judgement, opened_between
 from .packs import Rulebooks, load_pack, whole_pack
 from .queue import Item, Wanted, item, page
@@ -25,6 +25,8 @@ __all__ = [
     "Item",
     "Judgement",
     "Late",
+    "Past",
+    "Question",
     "Rulebooks",
     "Wanted",
     "absences",
@@ -40,10 +42,11 @@ __all__ = [
     "late",
     "load_pack",
     "note_non_conformities",
-    "open_case",
+    "open_cases",
     "opened_between",
     "page",
     "parties_of",
+    "pasts",
     "save_case",
     "save_climbed",
     "save_visits",

@@ -17,18 +17,19 @@ from routing.domain import Case, CaseState, Signature, Task
 
 from . import history, rows
 
-INSERT_TASKS = """
-insert into tasks (
+TASK_COLUMNS = """
     id, case_id, document_id, position, step, agency, role, mode, rule, signatures_required, state, claimed_by,
     outcome, reason_code, quantity_value, quantity_unit, decided_by, timer_id, opened_at, due_at, decided_at,
     tacit_outcome, claimed_at, exclusive
-)
+"""
+INSERT_TASKS = f"""
+insert into tasks ({TASK_COLUMNS})
 select * from unnest(
     %s::text[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[], %s::text[],
     %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[]
 )
-"""
+"""  # noqa: S608 - our own columns
 UPSERT_TASKS = f"""
 {INSERT_TASKS}
 on conflict (id) do update set
@@ -38,18 +39,17 @@ on conflict (id) do update set
     due_at = excluded.due_at, decided_at = excluded.decided_at, claimed_at = excluded.claimed_at
 """
 TASK_WIDTH = 24
+CASE_WIDTH = 17
 
-INSERT_TIMERS = """
-insert into timers (
+TIMER_COLUMNS = """
     id, task_id, calendar, budget_seconds, consumed_seconds, running_since, fire_at, next_rung_at, ladder, climbed,
     state, kind
-)
-select * from unnest(
-    %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-    %s::timestamptz[], %s::json[], %s::integer[], %s::text[],
-    %s::text[]
-)
 """
+TIMER_ARRAYS = """
+    %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
+    %s::timestamptz[], %s::json[], %s::integer[], %s::text[], %s::text[]
+"""
+INSERT_TIMERS = f"insert into timers ({TIMER_COLUMNS}) select * from unnest({TIMER_ARRAYS})"  # noqa: S608
 UPSERT_TIMERS = f"""
 {INSERT_TIMERS}
 on conflict (id) do update set
@@ -88,36 +88,67 @@ CANCEL_VISITS = """
 update visits set state = 'CANCELLED', closed_at = %s where case_id = %s and state in ('PROPOSED', 'CONFIRMED')
 """
 
-# For the busiest moment of a case, one round trip: its rows and what it says, all of it only where the case is new.
-OPEN_CASE = f"""
-with opened as (
+# For the busiest moment of cases, one round trip: their rows and what they say, all of it only where a case is new.
+OPEN_CASES = f"""
+with asked as materialized (
+    select *
+    from unnest(
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::text[], %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[]
+    ) with ordinality as asked (
+        id, document_id, reference, document_type, pack_version, owner_organisation_id, submitter_organisation_id,
+        facts, rules, channel, risk_score, explanation, state, step, outcome, opened_at, closed_at, place
+    )
+), opened as (
     insert into cases (
         id, document_id, reference, document_type, pack_version, owner_organisation_id, submitter_organisation_id,
         facts, rules, channel, risk_score, explanation, state, step, outcome, opened_at, closed_at
     )
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    select
+        id, document_id, reference, document_type, pack_version, owner_organisation_id, submitter_organisation_id,
+        facts::json, array(select json_array_elements_text(rules::json)), channel, risk_score, explanation::json,
+        state, step, outcome, opened_at, closed_at
+    from asked
+    order by place
     on conflict (document_id) do nothing
     returning id
-), asked as ({INSERT_TASKS} where exists (select from opened)
-), clocked as ({INSERT_TIMERS} where exists (select from opened)
+), tasked as ({INSERT_TASKS} as task ({TASK_COLUMNS}) where case_id in (select id from opened)
+), clocked as (
+    insert into timers ({TIMER_COLUMNS})
+    select {TIMER_COLUMNS} from unnest({TIMER_ARRAYS}, %s::text[]) as timer ({TIMER_COLUMNS}, case_id)
+    where case_id in (select id from opened)
 ), said as (
     insert into outbox (event_id, topic, key, type, payload, traceparent, created_at)
-    select * from unnest(
-        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[]
-    )
-    where exists (select from opened)
+    select event_id, topic, key, type, payload, traceparent, created_at
+    from unnest(
+        %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[], %s::text[]
+    ) with ordinality as entry (event_id, topic, key, type, payload, traceparent, created_at, case_id, place)
+    where case_id in (select id from opened)
+    order by place
 ), {history.REMEMBER}
 select id, pg_notify('{outbox.CHANNEL}', '') from opened
 """  # noqa: S608 - our own statements
 
+New = tuple[Case, Sequence[OutboxEntry]]
+"""A case, and what it says."""
 
-async def open_case(tx: Tx, case: Case, said: Sequence[OutboxEntry]) -> bool:
-    """Stores a new case and what it says; False, and nothing, when the document has its case already."""
-    tasks = rows.columns([rows.task_values(case, task) for task in case.tasks], TASK_WIDTH)
-    timers = rows.columns([values for task in case.tasks for values in rows.timers_values(task)], TIMER_WIDTH)
-    values = [*rows.case_values(case), *tasks, *timers, *outbox.columns(said), *history.remembered(case)]
-    cursor = await tx.cursor(row_factory=tuple_row).execute(OPEN_CASE, values)
-    return await cursor.fetchone() is not None
+
+async def open_cases(tx: Tx, new: Sequence[New]) -> set[str]:
+    """Stores new cases and what they say. Answers the ids of those whose document had none."""
+    cases = [case for case, _ in new]
+    owned = [(case, task) for case in cases for task in case.tasks]
+    timers = [[*values, case.id] for case, task in owned for values in rows.timers_values(task)]
+    said = [(case.id, entry) for case, entries in new for entry in entries]
+    values = [
+        *rows.columns([rows.case_values(case) for case in cases], CASE_WIDTH),
+        *rows.columns([rows.task_values(case, task) for case, task in owned], TASK_WIDTH),
+        *rows.columns(timers, TIMER_WIDTH + 1),
+        *outbox.columns([entry for _, entry in said]),
+        [case_id for case_id, _ in said],
+        *history.remembered(cases),
+    ]
+    cursor = await tx.cursor(row_factory=tuple_row).execute(OPEN_CASES, values)
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def case_of_document(tx: Tx, document_id: str) -> Case | None:

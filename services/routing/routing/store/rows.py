@@ -154,7 +154,7 @@ def case_values(case: Case) -> list[Any]:
         document.owner_organisation_id,
         document.submitter_organisation_id,
         msgspec.json.encode(document.facts).decode(),
-        list(case.rules),
+        msgspec.json.encode(case.rules).decode(),
         case.channel,
         case.risk_score,
         msgspec.json.encode(case.explanation).decode(),
