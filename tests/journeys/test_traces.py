@@ -22,6 +22,7 @@ WHOLE_WAY = {
     "billing hears portolan.intake.v1.DocumentSubmitted",
     "notifications hears portolan.intake.v1.DocumentSubmitted",
     "intake hears portolan.routing.v1.CaseOpened",
+    "send letter",
 }
 
 

@@ -40,4 +40,8 @@ def handlers(teller: Teller) -> Mapping[type[Message], Handler]:
 
 def _said(teller: Teller, heard: Sequence[Heard]) -> list[Said]:
     """What concerns nobody is not even read."""
-    return [Said(event.id, event.type, fields(message)) for event, message in heard if teller.concerns(event.type)]
+    return [
+        Said(event.id, event.type, fields(message), event.traceparent)
+        for event, message in heard
+        if teller.concerns(event.type)
+    ]

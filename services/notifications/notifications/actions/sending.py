@@ -7,7 +7,7 @@ import contextlib
 from datetime import timedelta
 
 import psycopg
-from kit import clock, outbox, telemetry, wire
+from kit import clock, outbox, telemetry, trace, wire
 from kit.database import Database, Tx
 from kit.errors import Unavailable
 from kit.pace import Pace
@@ -72,9 +72,11 @@ class Sender:
             return await store.claim(tx, now, now + timedelta(seconds=LEASE_S), self._at_once_max)
 
     async def _send(self, letter: Delivery) -> MailTrouble | None:
+        trace.begin(letter.traceparent)
         try:
-            async with asyncio.timeout(SEND_LIMIT_S):
-                await self._mailer.send(letter)
+            with trace.span("send letter", "client"):
+                async with asyncio.timeout(SEND_LIMIT_S):
+                    await self._mailer.send(letter)
         except MailTrouble as trouble:
             return trouble
         except TimeoutError:

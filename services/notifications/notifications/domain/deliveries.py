@@ -56,6 +56,7 @@ class Delivery:
     due_at: datetime | None = None
     # Not sent by itself, but inside a digest.
     gathered: bool = False
+    traceparent: str = ""
 
 
 class MailTrouble(Exception):

@@ -35,6 +35,7 @@ class Said:
     event_id: str
     type: str
     fields: Mapping[str, Any]
+    traceparent: str = ""
 
     @property
     def document_id(self) -> str:

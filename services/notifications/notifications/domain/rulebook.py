@@ -130,4 +130,5 @@ def _delivery(
         created_at=now,
         due_at=wish.due(rule, now, ZoneInfo(pack.timezone)),
         gathered=channel == EMAIL and wish.gathers(rule),
+        traceparent=said.traceparent,
     )

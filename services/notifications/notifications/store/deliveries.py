@@ -12,7 +12,7 @@ from notifications.domain.deliveries import Delivery
 
 COLUMNS = """
     id, event_id::text, rule, recipient_id, organisation_id, channel, language, address, title, body,
-    document_id, reference, state, attempts, created_at, read_at, due_at, gathered
+    document_id, reference, state, attempts, created_at, read_at, due_at, gathered, traceparent
 """
 
 
@@ -24,16 +24,16 @@ async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
         """
         insert into deliveries (
             id, event_id, rule, recipient_id, organisation_id, channel, language, address, title, body,
-            document_id, reference, state, due_at, created_at, gathered, sent_at
+            document_id, reference, state, due_at, created_at, gathered, traceparent, sent_at
         )
         select *, case state when 'SENT' then created_at end
         from unnest(
             %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
             %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-            %s::boolean[]
+            %s::boolean[], %s::text[]
         ) as new (
             id, event_id, rule, recipient_id, organisation_id, channel, language, address, title, body,
-            document_id, reference, state, due_at, created_at, gathered
+            document_id, reference, state, due_at, created_at, gathered, traceparent
         )
         on conflict on constraint one_delivery_each do nothing
         """,
@@ -46,7 +46,7 @@ def _arrays(deliveries: Sequence[Delivery]) -> list[list[object]]:
         (
             *(one.id, one.event_id, one.rule, one.recipient_id, one.organisation_id, one.channel, one.language),
             *(one.address, one.title, one.body, one.document_id, one.reference, one.state),
-            *(one.due_at or one.created_at, one.created_at, one.gathered),
+            *(one.due_at or one.created_at, one.created_at, one.gathered, one.traceparent),
         )
         for one in deliveries
     ]
