@@ -39,7 +39,9 @@ def example(book: Book, document_type: str, **changes: Any) -> Filed:
 class Obliging(Script):
     """Everybody says what lets the document go on."""
 
-    def answer(self, step: Any, agency: str) -> generation.script.Answer:
+    def answer(
+        self, step: Any, agency: str, entry: int = 1, exhausted: frozenset[str] = frozenset()
+    ) -> generation.script.Answer:
         outcome = next(name for name, one in step["outcomes"].items() if one["then"] == "next")
         return generation.script.Answer(outcome)
 
@@ -48,8 +50,11 @@ def script(imputing: Imputing = ALL_AT_ONCE, **changes: Any) -> Script:
     plain: dict[str, Any] = {
         "duplicate": False,
         "asks": False,
+        "lapses": False,
+        "declines": False,
         "ends": "",
         "ends_after": 0,
+        "expires": False,
         "amends": "",
         "settling": Settling(0.0, too_much=False),
     }
@@ -58,7 +63,7 @@ def script(imputing: Imputing = ALL_AT_ONCE, **changes: Any) -> Script:
 
 
 def lived(book: Book, document_type: str, with_script: Script, **changes: Any) -> Life:
-    return course.run(begin(book, example(book, document_type, **changes), with_script))
+    return course.run(begin(book, example(book, document_type, **changes), with_script, time_passes=True))
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -72,7 +77,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 def test_no_engine_takes_part_in_the_model() -> None:
     folder = Path(portolan_cli.reference.__file__).parent
-    model = ("book", "schema", "table", "judge", "life", "course", "titles", "effects", "acts")
+    model = ("book", "schema", "table", "judge", "life", "course", "steps", "weights", "titles", "effects", "acts")
     for name in model:
         names = imported(ast.parse((folder / f"{name}.py").read_text()))
         assert not {one for one in names if one in ENGINES or one.split(".")[0] in SERVICES}, name
@@ -175,3 +180,78 @@ def test_the_draw_is_that_of_the_tables(book: Book) -> None:
     drawn = Counter(rule for one in facts for rule in table.read(book, one).ids)
     assert drawn == Counter(rule.id for one in facts for rule in engine.match(one))
     assert 0 < drawn["R32"] < 40
+
+
+class Says(Obliging):
+    """By step and agency, else what lets the document go on; the first time, and then the same again."""
+
+    def answer(
+        self, step: Any, agency: str, entry: int = 1, exhausted: frozenset[str] = frozenset()
+    ) -> generation.script.Answer:
+        said = {
+            ("document_review", "ONSSA"): "visit",
+            ("document_review", "DPM"): "visit",
+            ("visit_result", "ONSSA"): "sample",
+            ("visit_result", "DPM"): "conform_with_conditions",
+            ("sampling", "ONSSA"): "sent",
+            ("laboratory", "LAB-ONSSA"): "conform",
+        }
+        return generation.script.Answer(said[str(step["key"]), agency])
+
+
+def controlled(book: Book, number: int, with_script: Script) -> Life:
+    filed = example(book, "control_request")
+    body = book.types["control_request"]["schema"]["examples"][number]
+    return course.run(begin(book, replace(filed, body=body), with_script))
+
+
+def says(kind: type[Script] = Says, **changes: Any) -> Script:
+    return kind(**vars(script(**changes)))
+
+
+def test_two_bodies_visit_together_and_the_graver_word_stands(book: Book) -> None:
+    life = controlled(book, 1, says(declines=True))
+    assert life.state == "CONFORM_WITH_CONDITIONS"
+    assert [(agency, step) for agency, step in life.tasks] == [
+        *(("ONSSA", "document_review"), ("DPM", "document_review")),
+        *(("ONSSA", "visit"), ("DPM", "visit")),
+        *(("ONSSA", "visit_result"), ("DPM", "visit_result")),
+        ("ONSSA", "sampling"),
+        ("LAB-ONSSA", "laboratory"),
+    ]
+    visits = [act.kind for act in life.acts if act.kind in (acts.PROPOSE_VISIT, acts.CONFIRM_VISIT, acts.DECLINE_VISIT)]
+    assert visits == ["propose", "decline", "propose", "confirm", "confirm"]
+    assert effects.charges(book, life) == [("CTL", 4800)]
+    told = effects.notices(book, life, effects.charges(book, life), {"ONSSA": "onssa", "DPM": "fisheries"})
+    assert (told["onssa", "N71"], told["fisheries", "N71"], told["onssa", "N72"]) == (2, 2, 1)
+    assert told["owner", "N76"] == told["broker", "N76"] == 1
+
+
+def test_goods_that_concern_nobody_need_no_control(book: Book) -> None:
+    body = book.types["control_request"]["schema"]["examples"][0]
+    books = {**body, "lines": [{**body["lines"][0], "hs_code": "490199"}]}
+    life = course.run(begin(book, replace(example(book, "control_request"), body=books), script()))
+    assert (life.state, life.tasks, effects.charges(book, life)) == ("NOT_REQUIRED", [], [])
+
+
+def test_a_question_that_nobody_answers_lapses(book: Book) -> None:
+    life = lived(book, "import_title.li", script(asks=True, lapses=True))
+    assert ("INFO_REQUESTED", "information_lapsed", "TECH_OPINION") in life.moves
+    assert [act.kind for act in life.acts].count(acts.LAPSE) == 1
+    assert acts.PROVIDE not in {act.kind for act in life.acts}
+    told = effects.notices(book, life, [], {"MIC-DT": "technical"})
+    assert told["technical", "N27"] == told["owner", "N27"] == 1
+
+
+def test_nobody_is_silent_while_anothers_clock_runs(book: Book) -> None:
+    life = lived(book, "export_title", script(asks=True, lapses=True))
+    assert acts.LAPSE not in {act.kind for act in life.acts}
+
+
+def test_what_is_not_used_up_expires_and_is_cleared_when_paid(book: Book) -> None:
+    half = Imputing((0.5,), too_much=False, given_back=0)
+    unpaid = lived(book, "import_title.ei", script(half, expires=True))
+    assert unpaid.moves[-1] == ("PARTIALLY_IMPUTED", "expire", "EXPIRED")
+    paid = lived(book, "import_title.ei", script(half, expires=True, settling=Settling(1.0, too_much=False)))
+    assert paid.moves[-1] == ("EXPIRED", "clear", "CLEARED")
+    assert lived(book, "import_title.ei", script(expires=True)).state == "FULLY_IMPUTED"

@@ -56,7 +56,7 @@ def test_a_past_is_lived_once_and_alike_and_the_window_goes_on(tmp_path: Path) -
     tmp_path.chmod(0o755)
     first, second = lived(tmp_path / "first"), lived(tmp_path / "second")
     assert first["documents"] == DOCUMENTS
-    assert first["acts"]["decide"] > 0
+    assert {"decide", "impute", "pay"} <= set(first["acts"])
     assert first["left"] > 0, "something is still on its way, so that queues are alive"
     assert first["overtaken"] == {}
     told = [{name: value for name, value in one.items() if name != "took_s"} for one in (first, second)]

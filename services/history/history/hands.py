@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
 import routing.actions as routing_actions
-from intake.actions import cancelling, imputing, informing, withdrawing
+from intake.actions import cancelling, clearing, imputing, informing, settling, withdrawing
 from intake.actions.acts import Act as OwnersAct
 from intake.actions.declaring import DeclarationDesk
 from intake.actions.informing import Reply
@@ -18,18 +19,22 @@ from intake.actions.submitting import Submission, SubmissionDesk
 from intake.domain.information import Answer as Told
 from kit import clock
 from kit.auth import Principal, TokenVerifier
+from kit.database import Database
 from kit.errors import PortolanError
 from portolan_cli.generation import Generated
+from portolan_cli.golden.visits import slot
 from portolan_cli.reference import acts
 from portolan_cli.reference.acts import Act
 from portolan_cli.reference.weights import Known
-from routing.domain import Decision, Inquiry, Officer, Quantity
-from routing.store import case_of_document
+from routing.domain import Decision, Inquiry, Officer, Quantity, Slot, Visit
+from routing.store import Rulebooks, case_of_document
 
 from history.house import House
 from history.people import People
 
 ANY_REVISION = "*"
+# Far enough for everybody to confirm in time.
+PLACE, DAYS_AHEAD = "Quai 3", 6
 
 
 class Doorman:
@@ -50,6 +55,11 @@ class Live:
     id: str
     reference: str
     imputations: list[str] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
+
+    def not_before(self, act: Act) -> datetime | None:
+        """Nobody has looked at the goods before the appointment is over."""
+        return self.visits[-1].slot.ends_at if act.kind == acts.RECORD_VISIT and self.visits else None
 
     def key(self, number: int) -> str:
         return f"history-{self.document.name}-{number}"
@@ -152,6 +162,39 @@ class Hands:
             self._intake, self._house.rulebooks, self._customs(), live.id, imputation, act.request["reason"]
         )
 
+    async def _pay(self, live: Live, number: int, act: Act) -> None:
+        order = {
+            **act.request,
+            "payment_number": f"{live.document.name}-{act.request['payment_number']}",
+            "paid_on": self._day(),
+        }
+        request = json.dumps(order).encode()
+        await settling.pay(self._intake, self._house.rulebooks, self._of_agency(act), live.id, request)
+
+    async def _clear(self, live: Live, number: int, act: Act) -> None:
+        cleared = OwnersAct(act.kind, self._of_agency(act), live.id, ANY_REVISION, live.key(number), b"")
+        await clearing.clear(self._intake, self._house.rulebooks, cleared, "")
+
+    async def _propose(self, live: Live, number: int, act: Act) -> None:
+        hours = slot(DAYS_AHEAD, clock.now())
+        wanted = Slot(datetime.fromisoformat(hours["from"]), datetime.fromisoformat(hours["to"]), PLACE)
+        spoken = await routing_actions.propose_visit(*self._at_routing(live, act), live.id, wanted, live.key(number))
+        live.visits.append(spoken.visit)
+
+    async def _confirm(self, live: Live, number: int, act: Act) -> None:
+        await routing_actions.confirm_visit(*self._at_routing(live, act), live.visits[-1].id)
+
+    async def _decline(self, live: Live, number: int, act: Act) -> None:
+        await routing_actions.decline_visit(*self._at_routing(live, act), live.visits[-1].id, act.request["reason"])
+
+    async def _record(self, live: Live, number: int, act: Act) -> None:
+        await routing_actions.record_visit(*self._at_routing(live, act), live.visits[-1].id, act.request["findings"])
+
+    def _at_routing(self, live: Live, act: Act) -> tuple[Database, Rulebooks, Officer]:
+        who = self._of_agency(act) if act.agency else self._owner(live)
+        officer = Officer(who.person, who.agency, who.organisation_id, who.roles)
+        return self._routing, self._house.routing_rulebooks, officer
+
     async def _amend(self, live: Live, number: int, act: Act) -> None:
         await self._house.amendments.amend(self._owners_act(live, number, act))
 
@@ -189,8 +232,11 @@ class Hands:
     def _owner(self, live: Live) -> Principal:
         return self._people.traders[live.document.submitter.key]
 
+    def _of_agency(self, act: Act) -> Principal:
+        return self._people.officers[act.agency][act.person - 1]
+
     def _officer(self, act: Act) -> Officer:
-        who = self._people.officers[act.agency][act.person - 1]
+        who = self._of_agency(act)
         return Officer(who.person, who.agency, who.organisation_id, who.roles)
 
     def _customs(self) -> Principal:
@@ -205,6 +251,12 @@ _ACTS: Mapping[str, Callable[[Hands, Live, int, Act], Awaitable[None]]] = {
     acts.IMPUTE: Hands._impute,
     acts.DECLARE: Hands._declare,
     acts.GIVE_BACK: Hands._give_back,
+    acts.PAY: Hands._pay,
+    acts.CLEAR: Hands._clear,
+    acts.PROPOSE_VISIT: Hands._propose,
+    acts.CONFIRM_VISIT: Hands._confirm,
+    acts.DECLINE_VISIT: Hands._decline,
+    acts.RECORD_VISIT: Hands._record,
     acts.AMEND: Hands._amend,
     acts.CANCEL: Hands._cancel,
     acts.WITHDRAW: Hands._withdraw,

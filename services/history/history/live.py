@@ -108,7 +108,8 @@ class History:
         acts = due.acts if due.acts is not None else await self._foretold(due)
         if due.number < len(acts):
             at = self._pace.takes(acts[due.number].kind, due.at, self._chance(due))
-            self._plan(max(at, end), due.document, due.live, acts, due.number)
+            not_before = due.live.not_before(acts[due.number]) if due.live is not None else None
+            self._plan(max(at, end, not_before or end), due.document, due.live, acts, due.number)
 
     async def _foretold(self, due: Due) -> Sequence[Act]:
         assert due.live is not None  # noqa: S101 - it was submitted

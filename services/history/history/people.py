@@ -22,7 +22,7 @@ from packs import Pack
 from portolan_cli import demo_file
 from portolan_cli.generation import Company
 from portolan_cli.generation.companies import SUBSCRIBER
-from portolan_cli.reference.cast import OFFICER_ROLES, OFFICERS
+from portolan_cli.reference.cast import KINDS, OFFICER_ROLES, OFFICERS
 from portolan_cli.seeding.journal import Journal
 
 OPERATOR_ROLE = "operator_admin"
@@ -102,7 +102,7 @@ class Registrar:
         wanted = Organisation(
             id="",
             name=self._pack.label(agency.labels, self._pack.default_language),
-            kind=agency.kind,
+            kind=KINDS.get(agency.kind, agency.kind),
             company_number="",
             agency_code=code,
             language=self._pack.default_language,

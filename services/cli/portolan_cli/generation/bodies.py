@@ -20,8 +20,6 @@ HS_LIST = "hs"
 LINES_MAX = 12
 DESIGNATION_CHARACTERS_MAX = 350
 OPTIONAL_SHARE = 0.5
-# Of goods that are no title's, in minor units.
-VALUES = (100_000, 50_000_000)
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,24 @@ class Bodies:
         if kind.title:
             body |= self._title(kind, chance, day, exempt=exempt)
         elif "value" in body:
-            body["value"] = {**body["value"], "amount_minor": chance.of("value").whole(*VALUES)}
+            body |= self._control(kind, chance)
         return self._known(kind, chance, body)
+
+    def _control(self, kind: DocumentType, chance: Chance) -> dict[str, Any]:
+        """Goods that are no title's: what they are, where they come from, and the papers that go with them."""
+        currency = chance.weighed({one: one.weight for one in self._mix.currencies})
+        country = chance.weighed(self._mix.import_countries)
+        lines = self._lines(kind, chance.of("lines"), currency)
+        kinds = kind.schema["properties"].get("certificates", {}).get("items", {}).get("properties", {}).get("kind", {})
+        papers = chance.of("certificates")
+        count = papers.whole(0, 2) if "enum" in kinds else 0
+        return {
+            "value": {"amount_minor": sum(one["value"]["amount_minor"] for one in lines), "currency": currency.code},
+            "lines": [_as_control(kind, line, country) for line in lines],
+            "certificates": [_certificate(papers.of(place), kinds["enum"], country) for place in range(count)],
+            "lab_wanted": chance.happens(0.2),
+            "remarks": f"{chance.among(self._mix.places)} {chance.whole(1, 10**9)}",
+        }
 
     def _known(self, kind: DocumentType, chance: Chance, body: dict[str, Any]) -> dict[str, Any]:
         """Only members of the schema; of those it does not ask for, some are left out."""
@@ -157,6 +171,24 @@ class Bodies:
     def _code(self, name: str, chance: Chance) -> str | None:
         codes = self._pack.lists.get(name)
         return chance.among(codes.codes).code if codes and codes.codes else None
+
+
+def _as_control(kind: DocumentType, line: Mapping[str, Any], country: str) -> dict[str, Any]:
+    known = kind.schema["properties"]["lines"]["items"]["properties"]
+    told = {**line, "description": line["designation"], "origin_country": country}
+    return {name: value for name, value in told.items() if name in known}
+
+
+def _certificate(chance: Chance, kinds: Sequence[str], country: str) -> dict[str, Any]:
+    kind, number = chance.among(kinds), chance.whole(10_000, 99_999)
+    electronic = {"ephyto_id": f"{country}-{number}-A"} if kind == "EPHYTO" else {}
+    return {
+        "kind": kind,
+        "number": f"{country}-{number}",
+        "issuer": f"{kind} {country}",
+        "country": country,
+        **electronic,
+    }
 
 
 def _quantity(goods: Goods, chance: Chance) -> Decimal:

@@ -41,6 +41,10 @@ class Acts(_Part, frozen=True):
     cancelled: float
     withdrawn: float
     amended: float
+    # Of questions that agencies ask, of titles that are not used up, and of appointments that somebody proposes.
+    lapsed: float = 0.0
+    expired: float = 0.0
+    visit_declined: float = 0.0
 
 
 class Imputing(_Part, frozen=True):

@@ -49,16 +49,26 @@ class Script:
     reasons: Mapping[str, Sequence[str]]
     duplicate: bool
     asks: bool
+    lapses: bool
+    declines: bool
     ends: str
     ends_after: int
+    expires: bool
     amends: str
     imputing: Imputing
     settling: Settling
 
-    def answer(self, step: Mapping[str, Any], agency: str) -> Answer:
-        """Of one agency in one step, whenever it is asked."""
-        drawn = self.chance.of("answer", step["key"], agency)
-        outcomes: Mapping[str, Mapping[str, Any]] = step["outcomes"]
+    def answer(
+        self, step: Mapping[str, Any], agency: str, entry: int = 1, exhausted: frozenset[str] = frozenset()
+    ) -> Answer:
+        """Of one agency in one step, the `entry`th time it comes there; nobody sends it where it may come no more."""
+        drawn = self.chance.of("answer", step["key"], agency, *([entry] if entry > 1 else []))
+        told: Mapping[str, Mapping[str, Any]] = step["outcomes"]
+        outcomes = {
+            name: one
+            for name, one in told.items()
+            if one.get("by", "officer") == "officer" and str(one["then"]).removeprefix("step:") not in exhausted
+        }
         weights = self._weights(step["key"], outcomes)
         outcome = drawn.weighed(weights)
         others = [name for name in outcomes if name != outcome]
@@ -71,9 +81,21 @@ class Script:
             disputed=disputed,
         )
 
-    def reason(self, outcome: str, outcomes: Mapping[str, Mapping[str, Any]], chance: Chance | None = None) -> str:
+    def proposer(self, parties: int, entry: int) -> int:
+        """Which of the parties to a visit proposes it."""
+        return self.chance.of("visit", entry).whole(0, parties - 1)
+
+    def reason(
+        self,
+        outcome: str,
+        outcomes: Mapping[str, Mapping[str, Any]],
+        chance: Chance | None = None,
+        *,
+        must: bool = False,
+    ) -> str:
+        """`must`: also where the outcome by itself needs none."""
         fitting = [code for code, named in self.reasons.items() if outcome in named]
-        if not outcomes[outcome].get("needs_reason") or not fitting:
+        if not (must or outcomes[outcome].get("needs_reason")) or not fitting:
             return ""
         return (chance or self.chance.of("reason", outcome)).among(fitting)
 

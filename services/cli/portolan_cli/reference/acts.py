@@ -22,6 +22,10 @@ class Act:
 
 
 DECIDE, ASK, PROVIDE = "decide", "request-information", "provide-information"
+LAPSE, EXPIRE = "lapse", "expire"
+OF_THE_CLOCK = (LAPSE, EXPIRE)
+"""Nobody's: they happen once the clock has been moved on."""
+PROPOSE_VISIT, CONFIRM_VISIT, DECLINE_VISIT, RECORD_VISIT = "propose", "confirm", "decline", "record"
 IMPUTE, GIVE_BACK = "impute", "cancel-imputation"
 PAY, CLEAR = "pay", "clear"
 DECLARE = "declare"

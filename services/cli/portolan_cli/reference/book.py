@@ -31,6 +31,8 @@ class Book:
         self.refunds: list[Entry] = read(refunds)["refunds"] if refunds.exists() else []
         self.rates: list[Entry] = read(folder / "rates.yaml")["rates"]
         self.notification_rules: list[Entry] = read(folder / "notifications.yaml")["rules"]
+        agencies: list[Entry] = read(folder / "agencies.yaml")
+        self.laboratories = {str(one["code"]): str(one["laboratory"]) for one in agencies if one.get("laboratory")}
         self.types: dict[str, Entry] = {}
         for place in sorted((folder / "document_types").iterdir()):
             kind = read(place / "type.yaml")

@@ -18,7 +18,14 @@ from portolan_cli.seeding.journal import Journal
 from portolan_cli.seeding.plan import SeedPlan
 from portolan_cli.seeding.seeder import Seeder
 
-OFFICER_ROLES = {"agency": "agency_officer", "bank": "bank_officer", "customs": "customs_officer"}
+OFFICER_ROLES = {
+    "agency": "agency_officer",
+    "laboratory": "agency_officer",
+    "bank": "bank_officer",
+    "customs": "customs_officer",
+}
+# A pack tells more kinds of body apart than the window does.
+KINDS = {"laboratory": "agency"}
 ORGANISATION_KINDS = frozenset(OFFICER_ROLES)
 OFFICERS = 2
 VALIDITY = {"valid_from": "2020-01-01", "valid_to": "2039-12-31"}
@@ -105,7 +112,7 @@ def _agency(pack: Pack, code: str, officers: Sequence[Actor]) -> dict[str, Any]:
         }
     agency = pack.agencies[code]
     name = pack.label(agency.labels, pack.default_language)
-    return entry | {"name": name, "kind": agency.kind, "language": pack.default_language}
+    return entry | {"name": name, "kind": KINDS.get(agency.kind, agency.kind), "language": pack.default_language}
 
 
 def _person(organisation: str, number: int, roles: list[str]) -> dict[str, Any]:

@@ -8,126 +8,24 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from portolan_cli.generation.bodies import text
-from portolan_cli.reference import acts, table
+from portolan_cli.reference import acts, steps, table
 from portolan_cli.reference.book import Entry, holds, many
 from portolan_cli.reference.judge import judge
-from portolan_cli.reference.life import INTAKE, ROUTING, Life, Part
+from portolan_cli.reference.life import INTAKE, Life
+from portolan_cli.reference.steps import REASON, decide, ended_by_owner
 from portolan_cli.reference.table import Reading
 from portolan_cli.reference.titles import FINENESS, Line
 
-QUESTIONS = ("Which contract?", "Which quality?")
 FACTORS = {"more": Decimal("1.2"), "less": Decimal("0.9")}
-REASON = "as the script says"
 DECLARATION = "customs_declaration"
 DECLARED, CLEARED, UNDECLARED = ("REGISTERED", "COUPLED", "IMPUTED"), ("CONTROLLED", "PAID", "RELEASED"), "CANCELLED"
 
 
 def run(life: Life) -> Life:
     """To its end, as far as people take it."""
-    if _steps(life) and not _ended_by_owner(life, len(life.kind["steps"])):
+    if steps.run(life) and not ended_by_owner(life, len(life.kind["steps"])):
         _ledger(life)
     return life
-
-
-def _steps(life: Life) -> bool:
-    """Whether the case came to its last step without being closed on the way."""
-    for number, step in enumerate(life.kind.get("steps", ())):
-        parts = life.parts(step, life.reading)
-        if parts and not _step(life, step, parts, number):
-            return False
-    return True
-
-
-def _step(life: Life, step: Entry, parts: list[Part], number: int) -> bool:
-    life.open(step, parts, step.get("enters", ""))
-    waiting = len(parts)
-    for part in sorted(parts, key=lambda one: not one.is_automatic):
-        if not part.is_automatic and _ended_by_owner(life, number):
-            return False
-        waiting -= 1
-        outcome, quantity = _decide(life, part)
-        if not _follow(life, part, outcome, quantity, is_last=waiting == 0):
-            return False
-    return True
-
-
-def _follow(life: Life, part: Part, outcome: str, quantity: Decimal | None, *, is_last: bool) -> bool:
-    """Whether the case goes on."""
-    told = part.step["outcomes"][outcome]
-    life.decided(part, outcome, quantity)
-    goes_on: bool = told["then"] == "next"
-    if (is_last or not goes_on) and told.get("event"):
-        life.move(told["event"])
-    if quantity is not None:
-        life.ledger.lines[0].authorised = quantity
-    return goes_on
-
-
-def _decide(life: Life, part: Part) -> tuple[str, Decimal | None]:
-    outcomes = part.step["outcomes"]
-    if part.is_automatic:
-        return next(name for name, one in outcomes.items() if one["then"] == "next"), None
-    if life.script.asks and not life.asked and part.step.get("information"):
-        _ask(life, part)
-    answer = life.script.answer(part.step, part.agency)
-    request: dict[str, Any] = {"outcome": answer.outcome}
-    if answer.reason_code:
-        request["reason_code"] = answer.reason_code
-    quantity = _reduced(life, answer.reduced_to)
-    if quantity is not None:
-        asked = {"value": text(quantity), "unit": life.ledger.lines[0].unit}
-        request["authorised_quantity"] = asked
-    _sign(life, part, request, answer.disputed)
-    return answer.outcome, quantity
-
-
-def _sign(life: Life, part: Part, request: dict[str, Any], disputed: str) -> None:
-    named = {"agency": part.agency, "step": part.step["key"], "rule": part.rule}
-    if part.signatures == 1:
-        life.act(acts.DECIDE, request=request, **named)
-        return
-    first, second = 1, 2
-    if disputed:
-        # A colleague first says otherwise; the disagreement voids that, and he then agrees.
-        reason = life.script.reason(disputed, part.step["outcomes"])
-        other = {"outcome": disputed, **({"reason_code": reason} if reason else {})}
-        life.act(acts.DECIDE, request=other, **named)
-        first, second = 2, 1
-    life.act(acts.DECIDE, request=request, person=first, **named)
-    follows = {name: given for name, given in request.items() if name != "authorised_quantity"}
-    life.act(acts.DECIDE, request=follows, person=second, **named)
-
-
-def _reduced(life: Life, share: float) -> Decimal | None:
-    if not share or len(life.ledger.lines) != 1:
-        return None
-    asked = life.ledger.lines[0].authorised
-    quantity = (asked * Decimal(str(share))).quantize(FINENESS, ROUND_DOWN)
-    return quantity if 0 < quantity < asked else None
-
-
-def _ask(life: Life, part: Part) -> None:
-    life.asked = True
-    terms, before = part.step["information"], life.state
-    named = {"agency": part.agency, "step": part.step["key"], "rule": part.rule}
-    life.act(acts.ASK, request={"reason": REASON, "questions": list(QUESTIONS)}, **named)
-    life.say(ROUTING + "InformationRequested", step=part.step["key"], agency=part.agency)
-    life.move(terms["asks"])
-    answers = [{"question": number, "answer": REASON} for number in range(1, len(QUESTIONS) + 1)]
-    life.act(acts.PROVIDE, request={"answers": answers})
-    life.say(INTAKE + "InformationProvided", step=part.step["key"], agency=part.agency)
-    life.move(terms["answered"], before)
-
-
-def _ended_by_owner(life: Life, decided: int) -> bool:
-    verb = life.script.ends
-    if life.is_over or not verb or decided < life.script.ends_after or life.leads_to(verb) is None:
-        return life.is_over
-    life.is_over = True
-    life.act(verb, request={"reason": REASON})
-    life.move(verb, is_told=False)
-    life.say(INTAKE + {"withdraw": "DocumentWithdrawn", "cancel": "DocumentCancelled"}[verb])
-    return True
 
 
 # --- customs takes the goods off the title
@@ -151,6 +49,7 @@ def _ledger(life: Life) -> None:
     if imputing.given_back and life.ledger.taken:
         _give_back(life, min(imputing.given_back, len(life.ledger.taken)) - 1)
     _settle(life)
+    _expire(life)
 
 
 def _take(life: Life, line: Line, number: int, share: float, *, is_last: bool) -> None:
@@ -265,6 +164,17 @@ def _settle(life: Life) -> None:
         life.move("clear")
 
 
+def _expire(life: Life) -> None:
+    """What was not used while it was valid cannot be used any more; what was used and paid is cleared."""
+    if not life.time_passes or not life.script.expires or not life.leads_to("expire"):
+        return
+    life.act(acts.EXPIRE)
+    life.move("expire")
+    if 0 < life.ledger.paid_minor == life.ledger.imputed_minor and life.leads_to("clear"):
+        life.act(acts.CLEAR, agency=life.facts[life.kind["settlement"]["recorder"]], request={"reconciled": True})
+        life.move("clear")
+
+
 def _payment(life: Life, number: str, amount: int) -> dict[str, Any]:
     money = {"amount_minor": amount, "currency": life.body["total"]["currency"]}
     return {"payment_number": number, "kind": "SETTLEMENT", "amount": money}
@@ -280,14 +190,14 @@ def _amend(life: Life) -> None:
     wish, before = life.script.amends, life.state
     body, changed = _amended(life, wish)
     life.act(acts.AMEND, request={"body": body, "remarks": wish})
-    steps = [step for step in terms.get("steps", ()) if _is_called_for(step, changed)]
-    if not steps:
+    called = [step for step in terms.get("steps", ()) if _is_called_for(step, changed)]
+    if not called:
         _in_effect(life, body)
         return
     life.move("amend")
     life.say(INTAKE + "AmendmentProposed")
     reading = _read_again(life, body)
-    accepted = all(_asked_again(life, step, reading) for step in steps)
+    accepted = all(_asked_again(life, step, reading) for step in called)
     life.move("amend_accept" if accepted else "amend_reject", before)
     if accepted:
         _in_effect(life, body)
@@ -296,7 +206,7 @@ def _amend(life: Life) -> None:
 def _asked_again(life: Life, step: Entry, reading: Reading) -> bool:
     (part,) = life.parts(step, reading)
     life.open(step, [part], step.get("enters", ""))
-    outcome, _ = _decide(life, part)
+    outcome, _ = decide(life, part)
     life.decided(part, outcome)
     return bool(step["outcomes"][outcome]["then"] == "next")
 

@@ -63,10 +63,19 @@ def notices(
     """By organisation and rule; `agencies` says which organisation acts for which agency."""
     told: Counter[tuple[str, str]] = Counter()
     for event, fields in [*life.events, *((CHARGED, {}) for _ in charged), *((CREDITED, {}) for _ in credited)]:
-        owner = {"owner": life.filed.owner_id, "submitter": life.filed.submitter_id}
-        parties = {**owner, "agency": agencies.get(str(fields.get("agency", "")), "")}
+        asked = fields.get("agencies") or [str(fields.get("agency", ""))]
+        parties = {
+            "owner": {life.filed.owner_id},
+            "submitter": {life.filed.submitter_id},
+            "agency": {agencies[agency] for agency in asked if agency in agencies},
+        }
         fields = {"type": life.filed.type, "document_type": life.filed.type, **fields}
         for rule in book.notification_rules:
             if rule["event"] == event and "in_app" in rule["channels"] and holds(rule.get("when"), fields):
-                told.update((one, str(rule["id"])) for one in {parties[name] for name in rule["recipients"]} if one)
+                told.update((one, str(rule["id"])) for one in _all(parties, rule["recipients"]))
     return told
+
+
+def _all(parties: Mapping[str, set[str]], named: Sequence[str]) -> set[str]:
+    """Whoever is owner and submitter in one is told once."""
+    return set().union(*(parties.get(name, set()) for name in named))

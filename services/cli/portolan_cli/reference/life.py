@@ -32,6 +32,17 @@ class Part:
     is_automatic: bool
 
 
+@dataclass(frozen=True)
+class Said:
+    """One agency's word in a step that the case came to for the `entry`th time."""
+
+    step: str
+    entry: int
+    agency: str
+    rule: str
+    outcome: str
+
+
 @dataclass
 class Life:
     """Everything that must be true of the document in the end, as far as it has come."""
@@ -51,6 +62,12 @@ class Life:
     moves: list[tuple[str, str, str]] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     milestones: list[tuple[str, str]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    visits_due: frozenset[str] = frozenset()
+    # Whether the clock will be moved on, so that what only time brings is part of it.
+    time_passes: bool = False
+    # Whether one agency alone is asked: then no other's clock runs while the operator is silent.
+    asks_one: bool = False
     asked: bool = False
     is_over: bool = False
 
@@ -81,6 +98,9 @@ class Life:
     # --- steps and tasks
 
     def parts(self, step: Entry, reading: Reading) -> list[Part]:
+        if step["agency"].get("decided"):
+            signatures = 2 if step.get("mode") == "four_eyes" else 1
+            return [Part(step, agency, rule, signatures, False) for agency, rule in self._deciders(step["agency"])]
         stage = step["agency"].get("rules")
         if stage:
             ruled = [rule for rule in reading.rules if rule.get("agency") and rule.get("stage", "clearance") == stage]
@@ -88,6 +108,30 @@ class Life:
         agency = step["agency"].get("code") or self.facts[step["agency"]["fact"]]
         own = (rule for rule in reading.rules if rule.get("stage") == "registration" and rule.get("agency") == agency)
         return [self._part(step, agency, next(own, None), reading)]
+
+    def _deciders(self, choice: Entry) -> list[tuple[str, str]]:
+        """Who said what the step asks for, or the laboratories of those; the first alternative that anybody fits."""
+        for wanted in choice["decided"]:
+            found = {
+                one.agency: one.rule for one in self.last_said(wanted["step"]) if one.outcome in wanted["outcomes"]
+            }
+            if found:
+                of = self.book.laboratories if choice.get("laboratory") else {}
+                return list({of.get(agency, agency): rule for agency, rule in found.items()}.items())
+        return []
+
+    def entered(self, step: str) -> int:
+        return max((one.entry for one in self.said if one.step == step), default=0)
+
+    def last_said(self, step: str) -> list[Said]:
+        latest = self.entered(step)
+        return [one for one in self.said if one.step == step and one.entry == latest]
+
+    @property
+    def exhausted(self) -> frozenset[str]:
+        """Steps that the case may come to no more."""
+        steps = self.kind.get("steps", ())
+        return frozenset(one["key"] for one in steps if self.entered(one["key"]) >= one.get("entries_max", 1))
 
     def _part(self, step: Entry, agency: str, rule: Entry | None, reading: Reading) -> Part:
         by_step = step.get("mode") == "four_eyes"
@@ -98,7 +142,7 @@ class Life:
         return Part(step, agency, str(rule["id"]) if rule else "", signatures, by_itself)
 
     def _decides_itself(self, rule: Entry, reading: Reading) -> bool:
-        if reading.channel == "red":
+        if reading.channel == "red" or rule["id"] in self.visits_due:
             return False
         if rule.get("automatic"):
             return holds(rule["automatic"], self.facts)
@@ -116,7 +160,7 @@ class Life:
         self.say(ROUTING + "TaskDecided", **told, authorised_quantity=None if quantity is None else str(quantity))
 
 
-def begin(book: Book, filed: Filed, script: Script) -> Life:
+def begin(book: Book, filed: Filed, script: Script, *, time_passes: bool = False) -> Life:
     """Of a submission that was taken, under the id that it got."""
     kind, facts = book.types[filed.type], judge(book, filed).facts
     life = Life(
@@ -129,7 +173,10 @@ def begin(book: Book, filed: Filed, script: Script) -> Life:
         body=filed.body,
         ledger=titles.ledger(kind, filed.body),
         state=kind["initial_state"],
+        time_passes=time_passes,
     )
+    if any(step.get("visit") for step in kind.get("steps", ())):
+        life.visits_due = table.visits(book, life.reading, facts)
     life.say(INTAKE + "DocumentSubmitted", state=life.state)
     life.milestones.append((life.state, ""))
     return life

@@ -6,10 +6,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from kit.clock import read_ahead_s
 
 from portolan_cli.client import Credentials
 from portolan_cli.generation import Generated
+from portolan_cli.golden.visits import slot
 from portolan_cli.reference import acts
 from portolan_cli.reference.acts import Act
 from portolan_cli.reference.board import Board
@@ -18,6 +23,8 @@ from portolan_cli.reference.weights import Known
 from portolan_cli.reference.wire import Reply, Wire
 
 POLL_S_FIRST, POLL_S_MAX = 0.1, 1.0
+PLACE, DAYS_AHEAD = "Quai 3", 1
+TRIES_MAX = 5
 
 
 class WentOtherwise(Exception):
@@ -34,6 +41,11 @@ class Stage:
     today: str
     began_at: str
     patience_s: float
+    clock: Path | None = None
+
+    def now(self) -> datetime:
+        """Where the window is, which may have been moved on."""
+        return datetime.now(UTC) + timedelta(seconds=read_ahead_s(self.clock) if self.clock else 0.0)
 
 
 @dataclass
@@ -45,6 +57,7 @@ class Player:
     id: str
     reference: str
     _imputations: list[str] = field(default_factory=list)
+    _visits: list[str] = field(default_factory=list)
     _number: int = 0
 
     async def play(self, act: Act) -> None:
@@ -75,9 +88,16 @@ class Player:
         self._expect(act, await self._post(f"/v1/documents/{self.id}:{act.kind}", self.submitter, act.request))
 
     async def _change(self, act: Act) -> None:
-        etag = await self.until(act.state)
-        reply = await self._post(f"/v1/documents/{self.id}:{act.kind}", self.submitter, act.request, if_match=etag)
-        self._expect(act, reply)
+        self._expect(act, await self._as_it_stands(act, self.submitter))
+
+    async def _as_it_stands(self, act: Act, by: Credentials) -> Reply:
+        """Read again and said again while somebody else's word comes between, TRIES_MAX times."""
+        for _ in range(TRIES_MAX):
+            etag = await self.until(act.state)
+            reply = await self._post(f"/v1/documents/{self.id}:{act.kind}", by, act.request, if_match=etag)
+            if reply.code != "PRECONDITION_FAILED":
+                break
+        return reply
 
     async def _impute(self, act: Act) -> None:
         await self.until(act.state)
@@ -115,9 +135,23 @@ class Player:
         self._expect(act, await self._post(f"/v1/documents/{self.id}/payments", bank, ordered))
 
     async def _clear(self, act: Act) -> None:
-        etag = await self.until(act.state)
         bank = self.stage.cast.officers[act.agency][0].credentials
-        self._expect(act, await self._post(f"/v1/documents/{self.id}:clear", bank, act.request, if_match=etag))
+        self._expect(act, await self._as_it_stands(act, bank))
+
+    async def _propose(self, act: Act) -> None:
+        await self.until(act.state)
+        asked = {"place": PLACE, **slot(DAYS_AHEAD, self.stage.now())}
+        reply = await self._post(f"/v1/documents/{self.id}/visits", self._party(act), asked)
+        self._expect(act, reply)
+        self._visits.append(reply.content["id"])
+
+    async def _of_visit(self, act: Act) -> None:
+        await self.until(act.state)
+        path = f"/v1/visits/{self._visits[-1]}:{act.kind}"
+        self._expect(act, await self._post(path, self._party(act), act.request))
+
+    def _party(self, act: Act) -> Credentials:
+        return self.stage.cast.officers[act.agency][0].credentials if act.agency else self.submitter
 
     async def _give_back(self, act: Act) -> None:
         imputation = self._imputations[act.request["number"]]
@@ -159,6 +193,10 @@ _PLAYS: Mapping[str, Callable[[Player, Act], Awaitable[None]]] = {
     acts.PAY: Player._pay,
     acts.DECLARE: Player._declare,
     acts.CLEAR: Player._clear,
+    acts.PROPOSE_VISIT: Player._propose,
+    acts.CONFIRM_VISIT: Player._of_visit,
+    acts.DECLINE_VISIT: Player._of_visit,
+    acts.RECORD_VISIT: Player._of_visit,
 }
 
 

@@ -18,7 +18,9 @@ def show(console: Console, report: Report, book: Book) -> None:
     tally, count = report.tally, report.tally.documents.total()
     rate = count / report.took_s
     console.print(f"[bold]{count}[/] documents of seed {report.seed} in {report.took_s:.0f} s, {rate:.0f}/s,")
-    console.print(f"{report.calls} calls, {tally.acts.total()} acts, {tally.repeated} submitted twice;")
+    console.print(
+        f"{report.calls} calls, {tally.acts.total()} acts, {tally.repeated} submitted twice, {tally.notices} notices;"
+    )
     console.print(f"refused for: {_listed(tally.violations) or 'nothing'}", highlight=False)
     for document_type, number in sorted(tally.documents.items()):
         ends = Counter({state: found for (of, state), found in tally.states.items() if of == document_type})

@@ -6,19 +6,21 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import packs
+from kit import clock
 from packs import Pack
 
-from portolan_cli import generation
+from portolan_cli import generation, places
 from portolan_cli.client import Portolan
 from portolan_cli.generation import Generated, Generator
-from portolan_cli.reference import compare, course, effects
+from portolan_cli.reference import acts, compare, course, effects
 from portolan_cli.reference.board import Board
 from portolan_cli.reference.book import Book, many
 from portolan_cli.reference.cast import Cast, gather
@@ -30,11 +32,13 @@ from portolan_cli.reference.wire import NoAnswer, Wire
 AT_ONCE = 64
 CONNECTIONS_MAX = 48
 PATIENCE_S = 60.0
-# Letters take their time: notices are looked at when everything else is over, of every so many documents.
-NOTICES_EVERY = 5
-NOTICES_PATIENCE_S = 900.0
+# Letters take their time: notices are looked at when everything else is over.
+NOTICES_PATIENCE_TIMES = 15
 RUN_ID_BYTES = 4
-DIFFERENCES_SHOWN_MAX = 5
+# By then everything of its kind has happened: ten working days are over, be it Ramadan, and half a year.
+WAITS = {acts.LAPSE: timedelta(days=30), acts.EXPIRE: timedelta(days=200)}
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -85,22 +89,41 @@ Watch = Callable[[Report], None]
 
 
 @dataclass
+class Playing:
+    """A life, and how many of its acts have been played."""
+
+    player: Player
+    life: Life
+    played: int = 0
+
+
+@dataclass
 class Run:
     stage: Stage
     book: Book
     report: Report
     _to_be_told: list[tuple[Player, Life, effects.Charges, effects.Credits]] = field(default_factory=list)
+    _waiting: dict[str, list[Playing]] = field(default_factory=lambda: {kind: [] for kind in acts.OF_THE_CLOCK})
 
     async def all(self, documents: Iterator[Generated], watch: Watch) -> None:
-        """AT_ONCE of them live at the same time."""
+        """AT_ONCE of them live at the same time; then those that wait for the clock, which is moved on for them."""
 
-        async def work() -> None:
-            for document in documents:
-                await self._one(document)
-                watch(self.report)
+        async def one(document: Generated) -> None:
+            await self._one(document)
+            watch(self.report)
 
-        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        await _each(one, documents)
+        for what in acts.OF_THE_CLOCK:
+            await self.notices()
+            await self._later(what)
         await self.notices()
+
+    async def _later(self, what: str) -> None:
+        waiting, self._waiting[what] = self._waiting[what], []
+        if waiting:
+            assert self.stage.clock is not None  # noqa: S101 - the run is of a home
+            await asyncio.to_thread(clock.move_on, self.stage.clock, WAITS[what])
+            await _each(self._go_on, waiting)
 
     async def _one(self, document: Generated) -> None:
         self.report.tally.documents[document.type] += 1
@@ -118,7 +141,7 @@ class Run:
                 differences = _verdict_differs(verdict.violations, seen, reply.status, reply.content)
             else:
                 filed = replace(filed, known=await known(self.stage, document_id))
-                life = begin(self.book, filed, document.script)
+                life = begin(self.book, filed, document.script, time_passes=True)
                 differences = await self._life(document, life, reply.content["reference"])
         except (WentOtherwise, Impossible, NoAnswer) as error:
             differences = [str(error)]
@@ -128,16 +151,29 @@ class Run:
     async def _life(self, document: Generated, life: Life, reference: str) -> list[str]:
         player = Player(self.stage, document, life.filed.document_id, reference)
         course.run(life)
-        found: list[str] = []
-        if document.script.duplicate:
-            found += await self._again(document, player.id)
-        for act in life.acts:
-            self.report.tally.acts[act.kind] += 1
-            await player.play(act)
-        found += await compare.ending(player, life)
-        found += await self._effects(player, life)
-        self._count(document, life)
+        found = await self._again(document, player.id) if document.script.duplicate else []
+        await self._go_on(Playing(player, life))
         return found
+
+    async def _go_on(self, playing: Playing) -> None:
+        """To the end, or to what only the clock brings."""
+        player, life = playing.player, playing.life
+        found: list[str] = []
+        try:
+            for act in life.acts[playing.played :]:
+                playing.played += 1
+                self.report.tally.acts[act.kind] += 1
+                if act.kind in acts.OF_THE_CLOCK:
+                    self._waiting[act.kind].append(playing)
+                    return
+                await player.play(act)
+            found += await compare.ending(player, life)
+            found += await self._effects(player, life)
+            self._count(player.document, life)
+        except (WentOtherwise, Impossible, NoAnswer) as error:
+            found.append(str(error))
+        if found:
+            self.report.failures.append(Failure(player.document, player.id, tuple(found)))
 
     async def _again(self, document: Generated, document_id: str) -> list[str]:
         self.report.tally.repeated += 1
@@ -151,19 +187,23 @@ class Run:
         credited = effects.credits(self.book, life, charged)
         limit = time.monotonic() + player.stage.patience_s
         found = await _eventually(lambda: self._charges_differ(player, charged, credited), limit)
-        if player.document.number % NOTICES_EVERY == 0:
-            self._to_be_told.append((player, life, charged, credited))
+        self._to_be_told.append((player, life, charged, credited))
         return found
 
     async def notices(self) -> None:
-        """Of those whose turn it is: everybody was told what the pack's rules say, once."""
-        limit = time.monotonic() + NOTICES_PATIENCE_S
-        for player, life, charged, credited in self._to_be_told:
-            told = effects.notices(self.book, life, charged, self.stage.cast.organisations, credited)
-            self.report.tally.notices += told.total()
-            found = await _eventually(lambda: self._notices_differ(player, life, told), limit)  # noqa: B023
-            if found:
-                self.report.failures.append(Failure(player.document, player.id, tuple(found)))
+        """Of every document: everybody was told what the pack's rules say, once."""
+        limit = time.monotonic() + NOTICES_PATIENCE_TIMES * self.stage.patience_s
+        ended, self._to_be_told = self._to_be_told, []
+        await _each(lambda one: self._told(*one, limit), ended)
+
+    async def _told(
+        self, player: Player, life: Life, charged: effects.Charges, credited: effects.Credits, limit: float
+    ) -> None:
+        told = effects.notices(self.book, life, charged, self.stage.cast.organisations, credited)
+        self.report.tally.notices += told.total()
+        found = await _eventually(lambda: self._notices_differ(player, life, told), limit)
+        if found:
+            self.report.failures.append(Failure(player.document, player.id, tuple(found)))
 
     async def _charges_differ(self, player: Player, charged: effects.Charges, credited: effects.Credits) -> list[str]:
         charges, credits = await compare.charges(player)
@@ -194,6 +234,17 @@ class Run:
         tally.moves.update((document.type, *move) for move in life.moves)
 
 
+async def _each(do: Callable[[T], Awaitable[None]], what: Iterable[T]) -> None:
+    """AT_ONCE of them at the same time."""
+    left = iter(what)
+
+    async def work() -> None:
+        for one in left:
+            await do(one)
+
+    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+
+
 async def _eventually(look: Callable[[], Awaitable[list[str]]], limit: float) -> list[str]:
     while True:
         found = await look()
@@ -210,41 +261,49 @@ def _verdict_differs(
     return [] if wanted == seen else [f"violations {sorted(seen)} instead of {sorted(wanted)}"]
 
 
-def run(base_url: str, home: Path, folder: Path, *, documents: int, seed: int, watch: Watch = lambda _: None) -> Report:
-    """Against what runs at `base_url` on this home."""
+def run(
+    base_url: str,
+    home: Path,
+    folder: Path,
+    *,
+    documents: int,
+    seed: int,
+    watch: Watch = lambda _: None,
+    book: Book | None = None,
+    patience_s: float = PATIENCE_S,
+) -> Report:
+    """Against what runs at `base_url` on this home, whose clock is moved on by the way; `book` as the pack is read."""
     pack, mix = packs.read(folder), generation.load(folder)
     companies = generation.companies(pack, mix)
-    began = time.monotonic()
-    report = Report(seed)
+    began, report = time.monotonic(), Report(seed)
+    now = datetime.now(UTC) + timedelta(seconds=clock.read_ahead_s(places.clock_file(home)))
     with Portolan(base_url) as portolan:
         cast = gather(portolan, home, pack, companies, "reference")
-        generator = Generator(pack, mix, companies, seed, _today(pack))
-        asyncio.run(_all(portolan, cast, pack, Book(folder), generator.documents(documents), report, watch))
+        generator = Generator(pack, mix, companies, seed, now.astimezone(ZoneInfo(pack.timezone)).date())
+        stage = _stage(portolan, home, cast, pack, now, patience_s)
+        asyncio.run(_all(Run(stage, book or Book(folder), report), generator.documents(documents), watch))
     report.took_s = time.monotonic() - began
     return report
 
 
-async def _all(
-    portolan: Portolan,
-    cast: Cast,
-    pack: Pack,
-    book: Book,
-    documents: Iterator[Generated],
-    report: Report,
-    watch: Watch,
-) -> None:
-    wire = Wire(portolan, CONNECTIONS_MAX)
-    customs = next(agency.code for agency in pack.agencies.values() if agency.kind == "customs")
-    board = Board(wire, cast.officers, PATIENCE_S)
-    run_id = secrets.token_hex(RUN_ID_BYTES)
-    began_at = datetime.now(UTC).isoformat(timespec="seconds")
-    stage = Stage(wire, board, cast, customs, run_id, _today(pack).isoformat(), began_at, PATIENCE_S)
+async def _all(run: Run, documents: Iterator[Generated], watch: Watch) -> None:
     try:
-        await Run(stage, book, report).all(documents, watch)
+        await run.all(documents, watch)
     finally:
-        report.calls = wire.calls
-        await wire.close()
+        run.report.calls = run.stage.wire.calls
+        await run.stage.wire.close()
 
 
-def _today(pack: Pack) -> date:
-    return datetime.now(ZoneInfo(pack.timezone)).date()
+def _stage(portolan: Portolan, home: Path, cast: Cast, pack: Pack, now: datetime, patience_s: float) -> Stage:
+    wire = Wire(portolan, CONNECTIONS_MAX)
+    return Stage(
+        wire=wire,
+        board=Board(wire, cast.officers, patience_s),
+        cast=cast,
+        customs=next(agency.code for agency in pack.agencies.values() if agency.kind == "customs"),
+        run=secrets.token_hex(RUN_ID_BYTES),
+        today=now.astimezone(ZoneInfo(pack.timezone)).date().isoformat(),
+        began_at=now.isoformat(timespec="seconds"),
+        patience_s=patience_s,
+        clock=places.clock_file(home),
+    )

@@ -82,11 +82,32 @@ def within(pattern: str, code: str) -> bool:
 
 
 def _drawn(book: Book, rule: Entry, facts: Facts) -> bool:
+    return _lot(book, str(rule["id"]), Decimal(str(rule["share"])), facts)
+
+
+def _lot(book: Book, name: str, share: Decimal, facts: Facts) -> bool:
     if not facts.get("document_id"):
         return False
-    ticket = f"{book.routing['version']}/{rule['id']}/{facts['document_id']}"
+    ticket = f"{book.routing['version']}/{name}/{facts['document_id']}"
     number = int.from_bytes(hashlib.blake2b(ticket.encode(), digest_size=8).digest(), "big")
-    return number < Decimal(str(rule["share"])) * 2**64
+    return number < share * 2**64
+
+
+def visits(book: Book, reading: Reading, facts: Facts) -> frozenset[str]:
+    """The rules whose agencies must look at the goods: all on red, else by condition or by lot."""
+    divisor = Decimal(1)
+    for rule in reading.rules:
+        divisor *= Decimal(str(rule.get("visit_divisor", 1)))
+    asking = (rule for rule in reading.rules if rule.get("agency"))
+    return frozenset(str(rule["id"]) for rule in asking if _visits(book, rule, reading.channel, divisor, facts))
+
+
+def _visits(book: Book, rule: Entry, channel: str, divisor: Decimal, facts: Facts) -> bool:
+    if channel == "red" or (rule.get("visit_when") and holds(rule["visit_when"], facts)):
+        return True
+    shares = [one["share"] for one in rule.get("visit_share_when", ()) if holds(one["when"], facts)]
+    share = (shares or [rule.get("visit_share")])[0]
+    return share is not None and _lot(book, f"{rule['id']}/visit", Decimal(str(share)) / divisor, facts)
 
 
 def _keeps_out(rule: Entry, facts: Facts) -> bool:

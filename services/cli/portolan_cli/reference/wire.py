@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from portolan_cli.client import Credentials, Portolan
 
+UNAUTHORIZED = 401
 AGAIN_LATER = frozenset({429, 502, 503, 504})
 ATTEMPTS_MAX = 40
 PAUSE_S_MAX = 2.0
@@ -65,6 +66,11 @@ class Wire:
             except (OSError, asyncio.IncompleteReadError) as error:
                 trouble = repr(error)
             else:
+                if reply.status == UNAUTHORIZED and not attempt:
+                    # A token that was outlived when the clock was moved on.
+                    self._tokens.pop(by.client_id, None)
+                    self.portolan.forget(by)
+                    continue
                 if reply.status not in AGAIN_LATER:
                     return reply
                 trouble = f"{reply.status} {reply.content}"
