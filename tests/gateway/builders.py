@@ -42,6 +42,16 @@ def a_document(document_id: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def a_condition(document_id: str, **changes: Any) -> dict[str, Any]:
+    return {
+        **{"id": "c-1", "document_id": document_id, "code": "certificate", "label": "A certificate"},
+        **{"parameters": {}, "remarks": None, "agency": "MIC", "step": "decision", "imposed_at": AT},
+        **{"blocks": "release", "satisfied_by": "attachment", "satisfied_in": None, "state": "OPEN"},
+        **{"satisfied_at": None, "attachment": None},
+        **changes,
+    }
+
+
 def a_node(document_id: str) -> dict[str, Any]:
     shown = a_document(document_id)
     names = ("id", "reference", "type", "state", "state_label", "owner_organisation_id", "updated_at")

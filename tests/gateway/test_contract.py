@@ -46,6 +46,7 @@ BODIES: dict[str, Any] = {
     "create_absence": {"delegate": "u-2", "from": "2026-09-01T08:00:00Z", "to": "2026-09-05T16:00:00Z"},
     "request_information": {"questions": ["Why?"], "reason": "to be sure"},
     "provide_information": {"answers": [{"question": 1, "answer": "Because."}]},
+    "satisfy_condition": {"attachment": "0" * 64},
     "propose_visit": {"from": "2026-12-01T09:00:00Z", "to": "2026-12-01T10:00:00Z", "place": "Quay 3"},
     "decline_visit": {"reason": "the crane is down"},
     "report_no_show": {"party": "operator"},

@@ -133,6 +133,8 @@ REQUESTS: dict[str, Any] = {
     "WithdrawDocument": pb.WithdrawDocumentRequest(id="x"),
     "AmendDocument": pb.AmendDocumentRequest(id="x", request_json=b'{"body": {}}'),
     "ProvideInformation": pb.ProvideInformationRequest(id="x"),
+    "ListConditions": pb.ListConditionsRequest(id="x"),
+    "SatisfyCondition": pb.SatisfyConditionRequest(id="x", condition_id="x", attachment="0" * 64),
     "ChangeBank": pb.ChangeBankRequest(id="x", request_json=b'{"bank": "1"}'),
     "CancelDocument": pb.CancelDocumentRequest(id="x", reason="x"),
     "GetTimeline": pb.GetTimelineRequest(id="x"),

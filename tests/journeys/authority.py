@@ -81,6 +81,7 @@ def a_world(system: System, portolan: Portolan, demo: Demo, broker: Actor, custo
         "notification_id": feed[0]["id"],
         "endpoint_id": endpoint["id"],
         "absence_id": "nobodys",
+        "condition_id": "nobodys",
         "sha256": attachment(system, portolan.token(broker.credentials)),
         "number": declared(portolan, customs),
         "document_type": "import_title.ei",
@@ -149,6 +150,7 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "record_visit": {"findings": "not mine"},
         "request_information": {"questions": ["Why?"], "reason": "not mine"},
         "provide_information": {"answers": [{"question": 1, "answer": "not mine"}]},
+        "satisfy_condition": {"attachment": "0" * 64},
         "assign_task": {"person": "nobody"},
         "create_absence": {
             **{"delegate": "a-colleague", "from": "2030-01-01T08:00:00Z", "to": "2030-01-02T08:00:00Z"},

@@ -74,7 +74,7 @@ VERDICTS: Mapping[str, str] = {
             *("get_draft", "replace_draft", "change_draft", "delete_draft", "submit_draft", "copy_draft"),
             *("record_payment", "cancel_payment", "clear_title", "change_bank"),
             *("get_task", "claim_task", "release_task", "decide_task", "mark_notification_read"),
-            *("request_information", "provide_information"),
+            *("request_information", "provide_information", "list_conditions", "satisfy_condition"),
             *("propose_visit", "list_visits", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
             "get_organisation",
             *("get_webhook_endpoint", "disable_webhook_endpoint", "enable_webhook_endpoint", "rotate_webhook_secret"),

@@ -105,6 +105,8 @@ AUTHORITY: Mapping[str, Authority] = {
     "get_attachment": Authority(
         SIGNED_IN, "who sent it, and whoever may read a document that refers to it; NOT_FOUND for others"
     ),
+    "list_conditions": Authority(SIGNED_IN, DOCUMENT),
+    "satisfy_condition": Authority(FILERS, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "provide_information": Authority(APPLYING, "the owner, or the submitter under mandate; NOT_FOUND for others"),
     "impute_title": Authority(frozenset({"customs_officer"}), DOCUMENT),
     "cancel_imputation": Authority(frozenset({"customs_officer"}), DOCUMENT),

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from google.protobuf.message import Message
 from kit import consumer, wire
 from kit.consumer import Handler, Together
@@ -17,7 +18,9 @@ from portolan.billing.v1 import events_pb2 as billing
 from portolan.routing.v1 import events_pb2 as routing
 from portolan.type.v1 import type_pb2
 
+from intake.actions import conditions
 from intake.actions.catalogue import publish
+from intake.actions.conditions import Agreed, Imposed
 from intake.actions.hearing import Happening, hear, tell_referred
 from intake.actions.informing import Asked, Lapsed, asked, lapsed
 from intake.actions.listening import Heard, hear_all
@@ -80,6 +83,22 @@ def task_decided(event: routing.TaskDecided) -> Happening:
     )
     authorised = _quantity(event.authorised_quantity) if event.HasField("authorised_quantity") else None
     return Happening(event.document_id, item, event.document_event, closed_task_id=event.task_id, authorised=authorised)
+
+
+def conditions_agreed(event: routing.TaskDecided) -> Agreed:
+    return Agreed(
+        document_id=event.document_id,
+        task_id=event.task_id,
+        agency=event.agency,
+        step=event.step,
+        by=event.decided_by or SYSTEM,
+        at=wire.moment(event.decided_at),
+        imposed=[
+            Imposed(one.id, one.code, msgspec.json.decode(one.parameters_json or b"{}"), one.remarks)
+            for one in event.imposes
+        ],
+        met=list(event.satisfies),
+    )
 
 
 def case_closed(event: routing.CaseClosed) -> Happening:
@@ -234,7 +253,6 @@ HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.CaseOpened: case_opened,
     routing.TaskOpened: task_opened,
     routing.TaskSigned: task_signed,
-    routing.TaskDecided: task_decided,
     routing.CaseClosed: case_closed,
     routing.DeadlineMissed: deadline_missed,
     routing.DeadlineNear: deadline_near,
@@ -258,6 +276,11 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def published(tx: Tx, _: Event, said: routing.RulesPublished) -> None:
         await publish(tx, rulebooks, published_table(said), said.rules_json, wire.moment(said.published_at))
 
+    async def decided(tx: Tx, _: Event, said: routing.TaskDecided) -> None:
+        await hear(tx, rulebooks, task_decided(said))
+        if said.imposes or said.satisfies:
+            await conditions.agreed(tx, rulebooks, conditions_agreed(said))
+
     async def found(tx: Tx, _: Event, said: routing.ControlResult) -> None:
         happening = control_result(said)
         await hear(tx, rulebooks, happening)
@@ -271,6 +294,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
         routing.InformationRequested: requested,
         routing.InformationLapsed: lapse,
         routing.ControlResult: found,
+        routing.TaskDecided: decided,
         routing.RulesPublished: published,
     }
     return {**dict.fromkeys(HEARD, Together(told)), **more}

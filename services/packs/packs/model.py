@@ -12,6 +12,8 @@ from .casework import Escalation as Escalation
 from .casework import Tacit as Tacit
 from .codes import Code as Code
 from .codes import CodeList as CodeList
+from .conditions import Condition as Condition
+from .conditions import SatisfiedBy as SatisfiedBy
 from .dictionary import Dictionary as Dictionary
 from .filing import Admission as Admission
 from .filing import Check as Check

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .casework import Escalation, Tacit
+from .conditions import Condition
 from .filing import Admission, Check, Requirement, Stage
 from .titles import Settlement, Tolerance, Validity
 from .value import Labels, Value
@@ -31,7 +32,7 @@ class Transition(Value, frozen=True, kw_only=True):
     actor: str
     to: str
     # What the move does to the titles that a declaration's lines name.
-    effect: Literal["reserve", "impute", "give_back"] | None = None
+    effect: Literal["reserve", "impute", "give_back", "release"] | None = None
 
 
 class Decided(Value, frozen=True, kw_only=True):
@@ -177,6 +178,8 @@ class DocumentType(Value, frozen=True, kw_only=True):
     bank_change: BankChange | None = None
     # Groups of steps: who acts in one of a group acts in no other of it.
     incompatible: tuple[tuple[str, ...], ...] | None = None
+    # What an approval of this type may depend on.
+    conditions: tuple[Condition, ...] | None = None
     # Absent where nobody can ask in public what the goods need of this type.
     question: Question | None = None
     schema: dict[str, Any] = {}
@@ -234,6 +237,12 @@ class DocumentType(Value, frozen=True, kw_only=True):
         """The steps in which nobody may act who acts in this one."""
         groups = [group for group in self.incompatible or () if step in group]
         return tuple(sorted({other for group in groups for other in group if other != step}))
+
+    def condition(self, key: str) -> Condition | None:
+        return next((one for one in self.conditions or () if one.key == key), None)
+
+    def conditions_of(self, step: str) -> tuple[Condition, ...]:
+        return tuple(one for one in self.conditions or () if step in one.steps)
 
     def state(self, key: str) -> State | None:
         return self._states.get(key)

@@ -222,7 +222,7 @@ class _Move(Value, frozen=True, kw_only=True):
     event: str
     actor: str
     to: str
-    effect: Literal["reserve", "impute", "give_back"] | None = None
+    effect: Literal["reserve", "impute", "give_back", "release"] | None = None
 
 
 def _transitions(source: Source, raw: Any) -> tuple[Transition, ...]:

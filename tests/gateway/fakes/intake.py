@@ -16,6 +16,7 @@ from tests.gateway.builders import (
     AN_ORIGIN,
     AT,
     DOCUMENT_TYPE,
+    a_condition,
     a_document,
     a_draft,
     a_draft_summary,
@@ -134,6 +135,12 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
     async def ProvideInformation(self, request: Any, context: Any) -> Any:
         self.replies.append(request)
         return intake_pb2.ProvideInformationResponse(document_json=encoded(a_document(request.id)), etag='"2"')
+
+    async def ListConditions(self, request: Any, context: Any) -> Any:
+        return intake_pb2.ListConditionsResponse(condition_jsons=[encoded(a_condition(request.id))])
+
+    async def SatisfyCondition(self, request: Any, context: Any) -> Any:
+        return intake_pb2.SatisfyConditionResponse(condition_json=encoded(a_condition(request.id)))
 
     async def GetTimeline(self, request: Any, context: Any) -> Any:
         shown = {"document_id": request.id, "reference": "r", "state": "REGISTERED"}

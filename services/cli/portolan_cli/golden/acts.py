@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portolan_cli.client import Credentials
-from portolan_cli.golden import body, drafting, hurrying, newcomers, visits, waiting
+from portolan_cli.golden import body, conditions, drafting, hurrying, newcomers, visits, waiting
 from portolan_cli.golden.case import Step
 from portolan_cli.golden.stage import Document, Stage
 
@@ -45,7 +45,8 @@ def simulate(stage: Stage, step: Step) -> Any:
 def decide(stage: Stage, step: Step) -> Any:
     by = stage.actor(step.actor).credentials
     task = open_task(stage, step, by)
-    decision = {name: value for name, value in step.arguments.items() if name not in TASK_CHOICE}
+    said = {name: value for name, value in step.arguments.items() if name not in TASK_CHOICE}
+    decision = conditions.meant(task, said)
     return stage.portolan.post(f"/v1/tasks/{task['id']}:decide", by, decision, key=stage.key(step))
 
 
@@ -200,6 +201,7 @@ ACTS: Mapping[str, Act] = {
     "decide": decide,
     "request_information": request_information,
     "provide_information": provide_information,
+    "satisfy": conditions.satisfy,
     "impute": impute,
     "cancel_imputation": cancel_imputation,
     "tell_declaration": tell_declaration,

@@ -14,7 +14,7 @@ from portolan_cli.pack_file import read
 VERBS = (
     *("submit", "simulate", "decide", "request_information", "provide_information"),
     *("impute", "cancel_imputation", "pay", "cancel_payment", "clear", "change_bank", "tell_declaration"),
-    *("amend", "withdraw", "cancel"),
+    *("amend", "withdraw", "cancel", "satisfy"),
     *("propose_visit", "confirm_visit", "decline_visit", "report_no_show", "record_visit"),
     *("sign_up", "admitted", "complete"),
     *("draft", "change_draft", "submit_draft", "copy", "bulk"),

@@ -12,6 +12,7 @@ from gateway import readings
 from gateway.call import Call, answered
 from gateway.operation import Operation
 from gateway.shapes.common import Page
+from gateway.shapes.conditions import imposed_request
 from gateway.shapes.tasks import Assignment, Decision, Task, TaskFilter, task
 
 
@@ -60,6 +61,8 @@ def _decision(call: Call, task_id: str, body: Decision) -> routing_pb2.DecideTas
         conditions=body.conditions,
         on_behalf_of=body.on_behalf_of,
         request_id=call.idempotency_key_or_none() or "",
+        imposes=imposed_request(body.imposes),
+        satisfies=body.satisfies,
     )
     if body.authorised_quantity is not None:
         asked = body.authorised_quantity

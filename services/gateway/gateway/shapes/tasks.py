@@ -21,6 +21,17 @@ from gateway.shapes.common import (
     moment,
     quantity,
 )
+from gateway.shapes.conditions import (
+    IMPOSED_MAX,
+    ConditionId,
+    ConditionKind,
+    Imposed,
+    ImposedShown,
+    TaskCondition,
+    imposable,
+    imposed,
+    task_conditions,
+)
 from gateway.shapes.information import Information, information
 
 JsonObject = dict[str, Any]
@@ -42,6 +53,8 @@ class Signature(msgspec.Struct):
     authorised_quantity: Quantity | None
     signed_at: Moment
     on_behalf_of: str | None
+    imposes: list[ImposedShown]
+    satisfies: list[str]
 
 
 class Silence(msgspec.Struct):
@@ -81,6 +94,8 @@ class Task(msgspec.Struct, kw_only=True):
     visit_due: bool
     information: Information | None
     tacit: Silence | None
+    imposable: list[ConditionKind]
+    conditions: list[TaskCondition]
 
 
 class TaskFilter(Paged, kw_only=True):
@@ -96,6 +111,8 @@ class Decision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     authorised_quantity: Quantity | None = None
     conditions: LongText = ""
     on_behalf_of: Word = ""
+    imposes: Annotated[list[Imposed], msgspec.Meta(max_length=IMPOSED_MAX)] = []
+    satisfies: Annotated[list[ConditionId], msgspec.Meta(max_length=IMPOSED_MAX)] = []
 
 
 class Assignment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -133,6 +150,8 @@ def task(given: routing_pb2.Task, language: str) -> Task:
         visit_due=given.visit_due,
         information=information(given.information) if given.HasField("information") else None,
         tacit=Silence(given.tacit_outcome, moment(given.tacit_at)) if given.tacit_outcome else None,
+        imposable=imposable(given.imposable, language),
+        conditions=task_conditions(given.conditions, language),
     )
 
 
@@ -146,6 +165,8 @@ def _signature(given: routing_pb2.Signature) -> Signature:
         authorised_quantity=quantity(given.authorised_quantity) if given.HasField("authorised_quantity") else None,
         signed_at=certain_moment(given.signed_at),
         on_behalf_of=given.on_behalf_of or None,
+        imposes=imposed(given.imposes),
+        satisfies=list(given.satisfies),
     )
 
 

@@ -10,7 +10,7 @@ from kit.database import Database, Tx
 from kit.errors import Forbidden, Invalid, NotFound
 
 from intake.actions import accessing, reading
-from intake.actions.directory import Directory
+from intake.actions.directory import AMEND, FILE, Directory
 from intake.domain import envelope, representation
 from intake.domain.documents import Document
 from intake.domain.rulebook import Rulebooks
@@ -61,6 +61,14 @@ async def mandate(directory: Directory, document: Document, caller: Principal, p
         document.owner_organisation_id, caller.organisation_id, power, document.type
     )
     return mandate_id
+
+
+async def require_right_to_answer(directory: Directory, document: Document, caller: Principal) -> None:
+    """The owner, or whoever filed it under a mandate that still lets it amend or file."""
+    try:
+        await mandate(directory, document, caller, AMEND)
+    except Forbidden:
+        await mandate(directory, document, caller, FILE)
 
 
 async def locked(tx: Tx, document_id: str) -> Document:

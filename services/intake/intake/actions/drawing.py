@@ -11,19 +11,21 @@ from kit import clock, outbox, wire
 from kit.database import Tx
 from kit.errors import PortolanError
 
-from intake.actions import accessing, facts, imputing
+from intake.actions import accessing, conditions, facts, imputing
 from intake.actions.imputing import By
 from intake.domain import declarations
+from intake.domain.conditions import RELEASE
 from intake.domain.declarations import Line, Recorded, Told
 from intake.domain.documents import Document, Item, transition
 from intake.domain.imputations import ImputationState
 from intake.domain.relations import Target
 from intake.domain.rulebook import Rulebooks
 from intake.domain.wording import violation
+from intake.store import conditions as releases
 from intake.store import documents, ledgers, relations
 
 ACTION = "tell_declaration"
-GIVE_BACK, RESERVE = "give_back", "reserve"
+GIVE_BACK, RESERVE, LET_GO = "give_back", "reserve", "release"
 
 
 async def move(tx: Tx, rulebooks: Rulebooks, document: Document, recorded: Recorded, by: By) -> Document:
@@ -49,8 +51,10 @@ async def body_of(tx: Tx, document: Document) -> Mapping[str, Any]:
 async def _effect(tx: Tx, rulebooks: Rulebooks, document: Document, effect: str, told: Told, by: By) -> None:
     """Titles are locked in one order by everybody, so that two declarations cannot wait for each other."""
     targets = sorted(await relations.targets_of(tx, document.id, document.version), key=lambda one: one.id)
-    for one in targets:
-        await documents.lock(tx, one.id)
+    held = [await documents.lock(tx, one.id) for one in targets]
+    if effect == LET_GO:
+        await _let_go(tx, rulebooks, document, [one for one in held if one is not None], told, by)
+        return
     if effect == GIVE_BACK:
         await _give_back(tx, rulebooks, targets, told, by)
         return
@@ -75,6 +79,19 @@ async def _give_back(tx: Tx, rulebooks: Rulebooks, targets: Sequence[Target], to
         if one.state is not ImputationState.CANCELLED:
             title = await imputing.locked(tx, one.document_id)
             await imputing.give_back(tx, rulebooks, title, one, by, told.remarks)
+
+
+async def _let_go(
+    tx: Tx, rulebooks: Rulebooks, document: Document, titles: Sequence[Document], told: Told, by: By
+) -> None:
+    """The goods leave: what their titles' approvals depend on is met, or nothing leaves."""
+    now = clock.now()
+    for title in titles:
+        if rulebooks.kind(title).title:
+            met = await conditions.hold(tx, rulebooks, title, RELEASE, {}, by.language)
+            await releases.release(tx, title.id, (told.number, document.id), now, met)
+            detail = {"declaration_number": told.number, "declaration": document.reference}
+            await documents.note(tx, title.id, [Item("goods_released", now, by.subject, by.agency, detail=detail)])
 
 
 def _of_line(refusal: PortolanError, line: Line, title: str, language: str) -> PortolanError:

@@ -12,8 +12,9 @@ from kit.database import Database, Tx
 from kit.errors import Invalid, Malformed, NotFound, PortolanError, Refused
 from packs.model import Transition
 
-from intake.actions import accessing, facts, metrics, reading, settling
+from intake.actions import accessing, conditions, facts, metrics, reading, settling
 from intake.domain import imputations, representation
+from intake.domain.conditions import IMPUTATION, declared
 from intake.domain.documents import Document, Item, imputation_moves, release_moves
 from intake.domain.imputations import Imputation, ImputationState, Terms
 from intake.domain.rulebook import Rulebooks
@@ -84,8 +85,9 @@ async def take(tx: Tx, rulebooks: Rulebooks, by: By, document_id: str, terms: Te
     _refuse_untimely(rulebooks, title.document, line, terms)
     if earlier is not None and earlier.line != line.line:
         raise _reused()
+    met = await conditions.hold(tx, rulebooks, title.document, IMPUTATION, declared(terms, line), by.language)
     changed, entries = _taken(line, terms, earlier)
-    imputation = _imputation(title.document, changed, terms, earlier)
+    imputation = replace(_imputation(title.document, changed, terms, earlier), conditions_met=met)
     await ledgers.save_imputation(tx, imputation)
     await ledgers.save_line(tx, document_id, changed)
     await ledgers.book(tx, document_id, entries, imputation.id, by.subject, imputation.imputed_at)

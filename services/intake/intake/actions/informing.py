@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from kit import clock, ids, outbox
 from kit.auth import Principal
 from kit.database import Database, Tx
-from kit.errors import Forbidden, Refused
+from kit.errors import Refused
 from kit.outbox import OutboxEntry
 from packs.model import Transition
 
 from intake.actions import accessing, acts, facts, reading
-from intake.actions.directory import AMEND, FILE, Directory
+from intake.actions.directory import Directory
 from intake.actions.reading import Shown, is_id
 from intake.domain import information
 from intake.domain.accesses import Access
@@ -97,7 +97,7 @@ async def provide(
     """The same answers again change nothing and answer the same."""
     async with db.connection() as connection:
         document = await reading.visible(connection, asked, caller)
-    await _require_right(directory, document, caller)
+    await acts.require_right_to_answer(directory, document, caller)
     async with db.transaction() as tx:
         await _provide(tx, rulebooks, caller, document.id, reply)
     return await reading.document(db, rulebooks, caller, document.id)
@@ -121,14 +121,6 @@ async def _provide(tx: Tx, rulebooks: Rulebooks, caller: Principal, document_id:
     said = facts.information_provided(document, provided, caller.subject, item.at)
     await _moved(tx, rulebooks, document, item, moves, said)
     await accessing.wrote(tx, caller, "provide_information", document.id)
-
-
-async def _require_right(directory: Directory, document: Document, caller: Principal) -> None:
-    """The owner, or whoever filed it under a mandate that still lets it amend or file."""
-    try:
-        await acts.mandate(directory, document, caller, AMEND)
-    except Forbidden:
-        await acts.mandate(directory, document, caller, FILE)
 
 
 def _answered_event(rulebooks: Rulebooks, document: Document, request: Request) -> str:

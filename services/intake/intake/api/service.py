@@ -21,6 +21,7 @@ from intake.actions import (
     carrying,
     catalogue,
     clearing,
+    conditions,
     following,
     imputing,
     informing,
@@ -36,6 +37,7 @@ from intake.actions.acts import Act
 from intake.actions.amending import AmendmentDesk
 from intake.actions.attaching import Attachments
 from intake.actions.completing import StageDesk
+from intake.actions.conditions import Evidence
 from intake.actions.declaring import DeclarationDesk
 from intake.actions.directory import Directory
 from intake.actions.following import TimelineWatch
@@ -70,6 +72,8 @@ AUTHORITY = {
     "ChangeBank": DECLARANTS,
     "CancelDocument": DECLARANTS,
     "ProvideInformation": DECLARANTS,
+    "ListConditions": SIGNED_IN,
+    "SatisfyCondition": DECLARANTS,
     "GetTimeline": SIGNED_IN,
     "WaitTimeline": SIGNED_IN,
     "GetReceipt": SIGNED_IN,
@@ -215,6 +219,16 @@ class IntakeApi(DraftApi, intake_pb2_grpc.IntakeServiceServicer):
         reply = Reply(request.information_request_id, answers, request.if_match)
         shown = await informing.provide(self._db, self._rulebooks, self._directory, caller(), request.id, reply)
         return pb.ProvideInformationResponse(document_json=shown.document_json, etag=shown.etag)
+
+    async def ListConditions(self, request: pb.ListConditionsRequest, context: Any) -> pb.ListConditionsResponse:
+        seen = self._seen("list_conditions")
+        found = await conditions.listed(self._db, self._rulebooks, caller(), request.id, seen)
+        return pb.ListConditionsResponse(condition_jsons=found)
+
+    async def SatisfyCondition(self, request: pb.SatisfyConditionRequest, context: Any) -> pb.SatisfyConditionResponse:
+        given = Evidence(request.condition_id, request.attachment, request.remarks)
+        met = await conditions.satisfy(self._db, self._rulebooks, self._directory, caller(), request.id, given)
+        return pb.SatisfyConditionResponse(condition_json=met)
 
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
         return pb.GetTimelineResponse(

@@ -77,6 +77,7 @@ class Imputation:
     reserved_answer: str | None = None
     consumed_fingerprint: bytes | None = None
     consumed_answer: str | None = None
+    conditions_met: Sequence[str] = ()
 
     def earlier_answer(self, terms: Terms) -> tuple[bytes, str | None]:
         """Fingerprint and answer of the same question asked before; empty when it was not."""

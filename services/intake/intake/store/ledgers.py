@@ -19,7 +19,7 @@ ENTRIES_MAX = 10_000
 IMPUTATION = """
     imputation_id::text, document_id::text, line, state, declaration_number, declaration_line, office, registered_on,
     quantity, unit, value_minor, currency, imputed_at, remaining, reserved_fingerprint, reserved_answer,
-    consumed_fingerprint, consumed_answer
+    consumed_fingerprint, consumed_answer, conditions_met
 """
 
 
@@ -105,15 +105,15 @@ async def save_imputation(tx: Tx, imputation: Imputation) -> None:
         insert into imputations (
             imputation_id, document_id, line, state, declaration_number, declaration_line, office, registered_on,
             quantity, unit, value_minor, currency, imputed_at, remaining, reserved_fingerprint, reserved_answer,
-            consumed_fingerprint, consumed_answer
+            consumed_fingerprint, consumed_answer, conditions_met
         )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (imputation_id) do update
         set state = excluded.state, line = excluded.line, office = excluded.office,
             registered_on = excluded.registered_on, quantity = excluded.quantity,
             value_minor = excluded.value_minor, currency = excluded.currency, imputed_at = excluded.imputed_at,
             remaining = excluded.remaining, consumed_fingerprint = excluded.consumed_fingerprint,
-            consumed_answer = excluded.consumed_answer
+            consumed_answer = excluded.consumed_answer, conditions_met = excluded.conditions_met
         """,
         _row(imputation),
     )
@@ -125,7 +125,7 @@ def _row(imputation: Imputation) -> list[Any]:
         *(imputation.declaration_number, imputation.declaration_line, imputation.office, imputation.registered_on),
         *(imputation.quantity, imputation.unit, imputation.value.amount_minor, imputation.value.currency),
         *(imputation.imputed_at, imputation.remaining, imputation.reserved_fingerprint, imputation.reserved_answer),
-        *(imputation.consumed_fingerprint, imputation.consumed_answer),
+        *(imputation.consumed_fingerprint, imputation.consumed_answer, list(imputation.conditions_met)),
     ]
 
 

@@ -91,6 +91,16 @@ def decisions_give_known_reasons(subject: Subject) -> Iterator[Finding]:
             yield act.source.finding((*act.place, "decide"), f"unknown reason {reason}")
 
 
+def decisions_impose_known_conditions(subject: Subject) -> Iterator[Finding]:
+    for act in _acts(subject):
+        decided = _mapping(act.step.get("decide"))
+        known = {one.key for one in act.kind.conditions_of(str(decided.get("step")))} if act.kind else set()
+        for imposed in decided.get("imposes") or ():
+            code = _mapping(imposed).get("code")
+            if act.kind and code not in known and "expect_problem" not in act.step:
+                yield act.source.finding((*act.place, "decide"), f"{decided.get('step')} sets no condition {code}")
+
+
 def expected_states_exist(subject: Subject) -> Iterator[Finding]:
     for act in _acts(subject):
         expected = _mapping(act.step.get("expect")).get("state") or act.step.get("state")
@@ -175,6 +185,7 @@ RULES = (
     questions_are_asked_where_they_may_be,
     decisions_name_outcomes,
     decisions_give_known_reasons,
+    decisions_impose_known_conditions,
     expected_states_exist,
     expected_charges_have_a_price,
     expected_notifications_have_a_rule,

@@ -125,6 +125,9 @@ def _written(subject: Subject) -> Iterator[Written]:
         for index, step in enumerate(kind.steps):
             if step.form is not None:
                 yield Written(subject.type_files[key], ("steps", index, "form"), step.form)
+        for index, condition in enumerate(kind.conditions or ()):
+            if condition.parameters is not None:
+                yield Written(subject.type_files[key], ("conditions", index, "parameters"), condition.parameters)
 
 
 def written_nodes(subject: Subject) -> Iterator[tuple[Written, Node]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
+import msgspec
 from google.protobuf.message import Message
 from kit import outbox
 from kit.database import Tx
@@ -19,6 +20,7 @@ from routing.domain import (
     Case,
     CaseClosed,
     CaseOpened,
+    Condition,
     Fact,
     InformationLapsed,
     InformationRequested,
@@ -127,6 +129,8 @@ def _(fact: TaskDecided, case: Case) -> Message:
         authorised_quantity=quantity(fact.task.quantity),
         tacit_at=timestamp(fact.task.tacit_at) if fact.task.reason_code == SILENCE else None,
         basis=fact.basis,
+        imposes=[_imposed(condition) for condition in fact.imposed],
+        satisfies=[condition.id for condition in fact.met],
     )
 
 
@@ -196,6 +200,15 @@ def _(fact: TaskResumed, case: Case) -> Message:
         tacit_at=timestamp(fact.task.tacit_at),
         tacit_outcome=fact.task.tacit_outcome,
         document_due_at=timestamp(fact.document_due_at),
+    )
+
+
+def _imposed(condition: Condition) -> events_pb2.ConditionImposed:
+    return events_pb2.ConditionImposed(
+        id=condition.id,
+        code=condition.code,
+        parameters_json=msgspec.json.encode(condition.parameters),
+        remarks=condition.remarks,
     )
 
 

@@ -33,6 +33,8 @@ from routing.domain import (
 )
 from routing.domain.information import QUESTION_CHARACTERS_MAX, QUESTIONS_MAX, REASON_CHARACTERS_MAX
 
+from . import conditions
+
 OVERSEER = "operator_admin"
 KEY_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 4_000
@@ -125,6 +127,8 @@ def decision(request: pb.DecideTaskRequest, officer: Officer) -> Decision:
         quantity=_asked_quantity(request.authorised_quantity) if request.HasField("authorised_quantity") else None,
         request_id=_text("/request_id", request.request_id, KEY_CHARACTERS_MAX),
         on_behalf_of=_text("/on_behalf_of", request.on_behalf_of, KEY_CHARACTERS_MAX),
+        imposes=conditions.imposed(request),
+        satisfies=conditions.met(request),
     )
 
 
@@ -176,6 +180,8 @@ def task(case: Case, task: Task, procedure: Procedure, officer: Officer) -> pb.T
         tacit_at=timestamp(task.tacit_at),
         visit_due=task.is_undecided and _may_waive(step) and task.rule in procedure.visits,
         tacit_outcome=task.tacit_outcome,
+        imposable=conditions.imposable(procedure, task.step, choices),
+        conditions=conditions.shown(case.conditions, task, procedure),
     )
 
 
@@ -240,6 +246,8 @@ def _signature(signature: Signature) -> pb.Signature:
         authorised_quantity=actions.quantity(decision.quantity),
         signed_at=timestamp(signature.signed_at),
         on_behalf_of=decision.on_behalf_of,
+        imposes=conditions.said(decision),
+        satisfies=decision.satisfies,
     )
 
 

@@ -17,6 +17,7 @@ from .cases import (
     resume,
     withdraw,
 )
+from .conditions import Condition
 from .explanations import Judged, explained
 from .facts import (
     CaseClosed,
@@ -42,7 +43,19 @@ from .replaying import Changed, Replayer, Report
 from .silence import fall_silent
 from .standing import Absence
 from .tables import Latest, RuleTable, TableState, differences
-from .tasks import LIVE, SILENCE, SYSTEM, UNDECIDED, Decision, Quantity, Signature, Task, TaskState, must_be_compatible
+from .tasks import (
+    LIVE,
+    SILENCE,
+    SYSTEM,
+    UNDECIDED,
+    Decision,
+    Imposed,
+    Quantity,
+    Signature,
+    Task,
+    TaskState,
+    must_be_compatible,
+)
 from .timers import LADDER_DEFAULT, Calendars, Missed, Rung, Timer, TimerState, start_timer
 from .visits import LIVE_VISITS, OPERATOR, Attendant, NoShow, Party, Slot, Visit, VisitState
 
@@ -69,8 +82,10 @@ __all__ = [
     "CaseOpened",
     "CaseState",
     "Changed",
+    "Condition",
     "Decision",
     "Fact",
+    "Imposed",
     "Information",
     "InformationLapsed",
     "InformationRequested",

@@ -14,6 +14,7 @@ from packs.model import Outcome, Step
 
 from .amendments import Amendment, Proposal, Resumption, verdict
 from .branching import Said, must_lead_on, spoken, verdict_of
+from .conditions import Condition, check_imposed, check_met, settled
 from .explanations import Judged, explained
 from .facts import CaseClosed, CaseOpened, Fact, ResultFound, TaskDecided, TaskOpened, TaskSigned
 from .procedure import Assignment, Facts, Procedure, Rulebook, automatic_outcome
@@ -62,6 +63,7 @@ class Case:
     closed_at: datetime | None = None
     tasks: tuple[Task, ...] = ()
     amendment: Amendment | None = None
+    conditions: tuple[Condition, ...] = ()
 
     def task(self, task_id: str) -> Task:
         found = next((task for task in self.tasks if task.id == task_id), None)
@@ -206,11 +208,32 @@ def decide(
     outcome = check(decision, procedure.step(task.step), procedure.reasons, task, asked)
     check_visit(decision, outcome, task, is_due=task.rule in procedure.visits)
     must_lead_on(outcome, procedure.target(outcome), case.tasks)
+    check_imposed(decision, procedure.type, procedure.step(task.step), procedure.rulebook.pack.lists)
+    check_met(decision, task, outcome, case.conditions)
     signature = Signature(new_id(), decision, now)
     task, is_settled = task.sign(signature, asked)
     if not is_settled:
         return case.with_task(task), [TaskSigned(task, signature)]
-    return conclude(case, task.conclude(decision, asked, now), outcome, procedure, now, new_id)
+    return _agree(case, task, outcome, decision, procedure, now, new_id)
+
+
+def _agree(
+    case: Case, task: Task, outcome: Outcome, last: Decision, procedure: Procedure, now: datetime, new_id: NewId
+) -> tuple[Case, list[Fact]]:
+    """Enough officers say the same: the task is decided, with the conditions it sets and those it found met."""
+    before = case.conditions
+    case = replace(case, conditions=settled(before, task, procedure.type, now, new_id))
+    decided = task.conclude(last, procedure.asked_quantity(), now)
+    imposed = case.conditions[len(before) :]
+    met = tuple(one for one in case.conditions if one.met_task_id == task.id)
+    case, facts = conclude(case, decided, outcome, procedure, now, new_id)
+    return case, [_with_conditions(fact, task, imposed, met) for fact in facts]
+
+
+def _with_conditions(fact: Fact, task: Task, imposed: tuple[Condition, ...], met: tuple[Condition, ...]) -> Fact:
+    if isinstance(fact, TaskDecided) and fact.task.id == task.id:
+        return replace(fact, imposed=imposed, met=met)
+    return fact
 
 
 def withdraw(case: Case, now: datetime) -> tuple[Case, list[Fact]]:
@@ -244,6 +267,9 @@ def _go_on(case: Case, procedure: Procedure, now: datetime, new_id: NewId, targe
 def _enter(
     case: Case, step: Step, parts: tuple[Assignment, ...], procedure: Procedure, now: datetime, new_id: NewId
 ) -> tuple[Case, list[Fact]]:
+    if any(condition.awaits(step.key) for condition in case.conditions):
+        # Somebody has to say that it is met.
+        parts = tuple(replace(part, is_automatic=False) for part in parts)
     tasks = tuple(_task(part, procedure, now, new_id) for part in parts)
     case = replace(case, tasks=(*case.tasks, *tasks))
     due_at = case.due_at(procedure)

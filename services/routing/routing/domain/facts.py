@@ -7,6 +7,7 @@ from datetime import datetime
 
 from packs.model import Escalation, Labels
 
+from .conditions import Condition
 from .information import Information
 from .tasks import Signature, Task
 from .visits import Attendant, NoShow, Visit
@@ -41,6 +42,8 @@ class TaskDecided:
     document_event: str
     basis: Labels = field(default_factory=dict)
     is_non_conforming: bool = False
+    imposed: tuple[Condition, ...] = ()
+    met: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kit.errors import Conflict, Invalid, Refused, Violation
 from packs.model import Outcome, Reason, Step
@@ -27,6 +27,15 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Imposed:
+    """A condition as an officer sets it, by its name in the pack."""
+
+    code: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    remarks: str = ""
+
+
+@dataclass(frozen=True)
 class Decision:
     """What an officer says about a task."""
 
@@ -39,6 +48,9 @@ class Decision:
     request_id: str = ""
     # The absent colleague in whose place the person says it.
     on_behalf_of: str = ""
+    imposes: tuple[Imposed, ...] = ()
+    # Conditions set earlier in the case, by id, that the officer found met.
+    satisfies: tuple[str, ...] = ()
 
     @property
     def signers(self) -> frozenset[str]:
@@ -308,7 +320,11 @@ def _refuse(pointer: str, code: str, message: str) -> NoReturn:
 
 
 def _agrees(second: Decision, first: Decision, asked: Quantity | None) -> bool:
-    """Leaving the quantity out means agreeing with the colleague's."""
+    """Leaving quantity or conditions out means agreeing with the colleague's."""
     if second.outcome != first.outcome:
+        return False
+    if second.imposes and second.imposes != first.imposes:
+        return False
+    if second.satisfies and set(second.satisfies) != set(first.satisfies):
         return False
     return second.quantity is None or second.quantity == (first.quantity or asked)

@@ -61,16 +61,26 @@ TIMER_WIDTH = 12
 UPSERT_SIGNATURES = """
 insert into signatures (
     id, task_id, person, outcome, reason_code, comment, conditions, quantity_value, quantity_unit, request_id,
-    signed_at, voided_at, on_behalf_of
+    signed_at, voided_at, on_behalf_of, imposes, satisfies
 )
 select * from unnest(
     %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[],
-    %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[]
+    %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::json[], %s::text[]
 )
 on conflict (id) do update set
     voided_at = excluded.voided_at
 """
-SIGNATURE_WIDTH = 13
+SIGNATURE_WIDTH = 15
+
+UPSERT_CONDITION = """
+insert into conditions (
+    id, case_id, task_id, step, agency, code, remarks, imposed_by, imposed_at, parameters, met_in, gates, met_task_id,
+    met_at
+)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (id) do update set
+    met_task_id = excluded.met_task_id, met_at = excluded.met_at
+"""
 
 INCOMPATIBLE = "signatures_incompatible"
 
@@ -178,6 +188,9 @@ async def save_case(tx: Tx, before: Case, after: Case) -> None:
         )
     if after.state is CaseState.CLOSED and before.state is CaseState.OPEN:
         await tx.execute(CANCEL_VISITS, [after.closed_at, after.id])
+    for condition in after.conditions:
+        if condition not in before.conditions:
+            await tx.execute(UPSERT_CONDITION, rows.condition_values(after, condition))
     await _save_tasks(tx, after, [task for task in after.tasks if task not in before.tasks])
 
 

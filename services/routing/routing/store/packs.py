@@ -10,7 +10,8 @@ from kit import pack_versions
 from kit.database import Database, Tx
 from kit.errors import Invalid, Unavailable
 from packs import serial
-from packs.model import Pack
+from packs.model import CodeList, Pack
+from packs.schemas import code_fields
 from packs.tables import parts, under
 from psycopg.rows import tuple_row
 
@@ -93,10 +94,23 @@ class Rulebooks:
 
 
 def _own_part(pack: Pack) -> Pack:
-    """Tariff, templates, code lists and document bodies are other services' business."""
+    """Tariff, templates, document bodies and most code lists are other services' business."""
     types = {
         key: msgspec.structs.replace(type, schema={}, checks=(), facts={}) for key, type in pack.document_types.items()
     }
     return msgspec.structs.replace(
-        pack, document_types=types, tariff=(), rates=(), notification_rules=(), templates={}, lists={}
+        pack,
+        document_types=types,
+        tariff=(),
+        rates=(),
+        notification_rules=(),
+        templates={},
+        lists=_asked_of_officers(pack),
     )
+
+
+def _asked_of_officers(pack: Pack) -> dict[str, CodeList]:
+    """The lists whose codes a condition is set with."""
+    kinds = (condition for type in pack.document_types.values() for condition in type.conditions or ())
+    named = {field.list for condition in kinds for field in code_fields(condition.schema)}
+    return {key: codes for key, codes in pack.lists.items() if key in named}

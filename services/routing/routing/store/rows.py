@@ -11,7 +11,9 @@ from routing.domain import (
     Amendment,
     Case,
     CaseState,
+    Condition,
     Decision,
+    Imposed,
     Information,
     InformationState,
     Inquiry,
@@ -31,7 +33,8 @@ CASE_COLUMNS = """
     cases.id, cases.document_id, cases.reference, cases.document_type, cases.pack_version,
     cases.owner_organisation_id, cases.submitter_organisation_id, cases.facts::text as facts, cases.rules,
     cases.channel, cases.risk_score, cases.explanation::text as explanation, cases.state, cases.step, cases.outcome,
-    cases.opened_at, cases.closed_at, cases.amendment::text as amendment
+    cases.opened_at, cases.closed_at, cases.amendment::text as amendment,
+    (select json_agg(one order by one.id)::text from conditions as one where one.case_id = cases.id) as conditions
 """
 TASK_COLUMNS = """
     tasks.id as task_id, tasks.case_id, tasks.step as task_step, tasks.agency, tasks.role, tasks.mode, tasks.rule,
@@ -65,7 +68,8 @@ TASK_JOINS = """
 SIGNATURE_COLUMNS = """
     signatures.id, signatures.task_id, signatures.person, signatures.outcome, signatures.reason_code,
     signatures.comment, signatures.conditions, signatures.quantity_value, signatures.quantity_unit,
-    signatures.request_id, signatures.signed_at, signatures.voided_at, signatures.on_behalf_of
+    signatures.request_id, signatures.signed_at, signatures.voided_at, signatures.on_behalf_of,
+    signatures.imposes::text as imposes, signatures.satisfies
 """
 
 
@@ -84,6 +88,7 @@ def case(row: Row, tasks: Iterable[Task] = ()) -> Case:
         closed_at=row["closed_at"],
         tasks=tuple(tasks),
         amendment=msgspec.json.decode(row["amendment"], type=Amendment) if row["amendment"] else None,
+        conditions=msgspec.json.decode(row["conditions"], type=tuple[Condition, ...]) if row["conditions"] else (),
     )
 
 
@@ -139,6 +144,8 @@ def signature(row: Row) -> Signature:
         quantity=_quantity(row),
         request_id=row["request_id"],
         on_behalf_of=row["on_behalf_of"],
+        imposes=msgspec.json.decode(row["imposes"], type=tuple[Imposed, ...]),
+        satisfies=tuple(filter(None, row["satisfies"].split(","))),
     )
     return Signature(row["id"], decision, row["signed_at"], row["voided_at"])
 
@@ -241,6 +248,27 @@ def signature_values(task: Task, signature: Signature) -> list[Any]:
         signature.signed_at,
         signature.voided_at,
         decision.on_behalf_of,
+        msgspec.json.encode(decision.imposes).decode(),
+        ",".join(decision.satisfies),
+    ]
+
+
+def condition_values(case: Case, condition: Condition) -> list[Any]:
+    return [
+        condition.id,
+        case.id,
+        condition.task_id,
+        condition.step,
+        condition.agency,
+        condition.code,
+        condition.remarks,
+        condition.imposed_by,
+        condition.imposed_at,
+        msgspec.json.encode(condition.parameters).decode(),
+        condition.met_in,
+        list(condition.gates),
+        condition.met_task_id,
+        condition.met_at,
     ]
 
 

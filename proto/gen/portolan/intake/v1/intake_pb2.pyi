@@ -667,6 +667,93 @@ class ProvideInformationResponse(_message.Message):
 Global___ProvideInformationResponse: _TypeAlias = ProvideInformationResponse  # noqa: Y015
 
 @_typing.final
+class ListConditionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConditionsRequest: _TypeAlias = ListConditionsRequest  # noqa: Y015
+
+@_typing.final
+class ListConditionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITION_JSONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def condition_jsons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        condition_jsons: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_jsons", b"condition_jsons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConditionsResponse: _TypeAlias = ListConditionsResponse  # noqa: Y015
+
+@_typing.final
+class SatisfyConditionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CONDITION_ID_FIELD_NUMBER: _builtins.int
+    ATTACHMENT_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    condition_id: _builtins.str
+    attachment: _builtins.str
+    """The file's id, as the attachment store gave it."""
+    remarks: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        condition_id: _builtins.str = ...,
+        attachment: _builtins.str = ...,
+        remarks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachment", b"attachment", "condition_id", b"condition_id", "id", b"id", "remarks", b"remarks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SatisfyConditionRequest: _TypeAlias = SatisfyConditionRequest  # noqa: Y015
+
+@_typing.final
+class SatisfyConditionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITION_JSON_FIELD_NUMBER: _builtins.int
+    condition_json: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        condition_json: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition_json", b"condition_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SatisfyConditionResponse: _TypeAlias = SatisfyConditionResponse  # noqa: Y015
+
+@_typing.final
 class GetTimelineRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

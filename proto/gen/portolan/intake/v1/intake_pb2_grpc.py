@@ -91,6 +91,16 @@ class IntakeServiceStub:
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.SerializeToString,
                 response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationResponse.FromString,
                 _registered_method=True)
+        self.ListConditions = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/ListConditions',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListConditionsRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListConditionsResponse.FromString,
+                _registered_method=True)
+        self.SatisfyCondition = channel.unary_unary(
+                '/portolan.intake.v1.IntakeService/SatisfyCondition',
+                request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SatisfyConditionRequest.SerializeToString,
+                response_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SatisfyConditionResponse.FromString,
+                _registered_method=True)
         self.GetTimeline = channel.unary_unary(
                 '/portolan.intake.v1.IntakeService/GetTimeline',
                 request_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.GetTimelineRequest.SerializeToString,
@@ -338,6 +348,20 @@ class IntakeServiceServicer:
 
     def ProvideInformation(self, request, context):
         """The operator's answers to an agency. The same answers again are the same document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConditions(self, request, context):
+        """What the approvals of a document depend on, and what of it is met.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SatisfyCondition(self, request, context):
+        """The operator's file that meets a condition. The same file again answers the same.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -621,6 +645,16 @@ def add_IntakeServiceServicer_to_server(servicer, server):
                     servicer.ProvideInformation,
                     request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.FromString,
                     response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationResponse.SerializeToString,
+            ),
+            'ListConditions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConditions,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListConditionsRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.ListConditionsResponse.SerializeToString,
+            ),
+            'SatisfyCondition': grpc.unary_unary_rpc_method_handler(
+                    servicer.SatisfyCondition,
+                    request_deserializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SatisfyConditionRequest.FromString,
+                    response_serializer=portolan_dot_intake_dot_v1_dot_intake__pb2.SatisfyConditionResponse.SerializeToString,
             ),
             'GetTimeline': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTimeline,
@@ -1092,6 +1126,60 @@ class IntakeService:
             '/portolan.intake.v1.IntakeService/ProvideInformation',
             portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationRequest.SerializeToString,
             portolan_dot_intake_dot_v1_dot_intake__pb2.ProvideInformationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConditions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/ListConditions',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListConditionsRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.ListConditionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SatisfyCondition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portolan.intake.v1.IntakeService/SatisfyCondition',
+            portolan_dot_intake_dot_v1_dot_intake__pb2.SatisfyConditionRequest.SerializeToString,
+            portolan_dot_intake_dot_v1_dot_intake__pb2.SatisfyConditionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,10 @@ class IntakeServiceStub:
     """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
     ProvideInformation: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ProvideInformationRequest, _intake_pb2.ProvideInformationResponse]
     """The operator's answers to an agency. The same answers again are the same document."""
+    ListConditions: _grpc.UnaryUnaryMultiCallable[_intake_pb2.ListConditionsRequest, _intake_pb2.ListConditionsResponse]
+    """What the approvals of a document depend on, and what of it is met."""
+    SatisfyCondition: _grpc.UnaryUnaryMultiCallable[_intake_pb2.SatisfyConditionRequest, _intake_pb2.SatisfyConditionResponse]
+    """The operator's file that meets a condition. The same file again answers the same."""
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]
     WaitTimeline: _grpc.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
@@ -138,6 +142,10 @@ class IntakeServiceAsyncStub(IntakeServiceStub):
     """One part of a document that is filed in stages, and on to the next. Idempotent as CancelDocument."""
     ProvideInformation: _aio.UnaryUnaryMultiCallable[_intake_pb2.ProvideInformationRequest, _intake_pb2.ProvideInformationResponse]  # type: ignore[assignment]
     """The operator's answers to an agency. The same answers again are the same document."""
+    ListConditions: _aio.UnaryUnaryMultiCallable[_intake_pb2.ListConditionsRequest, _intake_pb2.ListConditionsResponse]  # type: ignore[assignment]
+    """What the approvals of a document depend on, and what of it is met."""
+    SatisfyCondition: _aio.UnaryUnaryMultiCallable[_intake_pb2.SatisfyConditionRequest, _intake_pb2.SatisfyConditionResponse]  # type: ignore[assignment]
+    """The operator's file that meets a condition. The same file again answers the same."""
     GetTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.GetTimelineRequest, _intake_pb2.GetTimelineResponse]  # type: ignore[assignment]
     WaitTimeline: _aio.UnaryUnaryMultiCallable[_intake_pb2.WaitTimelineRequest, _intake_pb2.WaitTimelineResponse]  # type: ignore[assignment]
     """Answers what follows `after_seq` as soon as there is something, or nothing when `wait_ms` have passed. Idempotent."""
@@ -282,6 +290,22 @@ class IntakeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_intake_pb2.ProvideInformationResponse, _abc.Awaitable[_intake_pb2.ProvideInformationResponse]]:
         """The operator's answers to an agency. The same answers again are the same document."""
+
+    @_abc_1.abstractmethod
+    def ListConditions(
+        self,
+        request: _intake_pb2.ListConditionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.ListConditionsResponse, _abc.Awaitable[_intake_pb2.ListConditionsResponse]]:
+        """What the approvals of a document depend on, and what of it is met."""
+
+    @_abc_1.abstractmethod
+    def SatisfyCondition(
+        self,
+        request: _intake_pb2.SatisfyConditionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_intake_pb2.SatisfyConditionResponse, _abc.Awaitable[_intake_pb2.SatisfyConditionResponse]]:
+        """The operator's file that meets a condition. The same file again answers the same."""
 
     @_abc_1.abstractmethod
     def GetTimeline(

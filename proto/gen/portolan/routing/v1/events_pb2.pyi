@@ -177,6 +177,34 @@ class TaskSigned(_message.Message):
 Global___TaskSigned: _TypeAlias = TaskSigned  # noqa: Y015
 
 @_typing.final
+class ConditionImposed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_JSON_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    code: _builtins.str
+    parameters_json: _builtins.bytes
+    remarks: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        code: _builtins.str = ...,
+        parameters_json: _builtins.bytes = ...,
+        remarks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "id", b"id", "parameters_json", b"parameters_json", "remarks", b"remarks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConditionImposed: _TypeAlias = ConditionImposed  # noqa: Y015
+
+@_typing.final
 class TaskDecided(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -216,6 +244,8 @@ class TaskDecided(_message.Message):
     TACIT_AT_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    IMPOSES_FIELD_NUMBER: _builtins.int
+    SATISFIES_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -241,6 +271,14 @@ class TaskDecided(_message.Message):
 
     @_builtins.property
     def basis(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def imposes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionImposed]:
+        """What the approval depends on, from now on."""
+
+    @_builtins.property
+    def satisfies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Conditions set earlier that the officer found met, by id."""
+
     def __init__(
         self,
         *,
@@ -260,10 +298,12 @@ class TaskDecided(_message.Message):
         tacit_at: _timestamp_pb2.Timestamp | None = ...,
         basis: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         on_behalf_of: _builtins.str = ...,
+        imposes: _abc.Iterable[Global___ConditionImposed] | None = ...,
+        satisfies: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "decided_at", b"decided_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "authorised_quantity", b"authorised_quantity", "basis", b"basis", "case_id", b"case_id", "decided_at", b"decided_at", "decided_by", b"decided_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "reason_code", b"reason_code", "reference", b"reference", "step", b"step", "tacit_at", b"tacit_at", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "authorised_quantity", b"authorised_quantity", "basis", b"basis", "case_id", b"case_id", "decided_at", b"decided_at", "decided_by", b"decided_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "imposes", b"imposes", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "reason_code", b"reason_code", "reference", b"reference", "satisfies", b"satisfies", "step", b"step", "tacit_at", b"tacit_at", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

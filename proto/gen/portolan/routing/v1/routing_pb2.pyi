@@ -419,6 +419,8 @@ class Signature(_message.Message):
     SIGNED_AT_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    IMPOSES_FIELD_NUMBER: _builtins.int
+    SATISFIES_FIELD_NUMBER: _builtins.int
     person: _builtins.str
     outcome: _builtins.str
     reason_code: _builtins.str
@@ -430,6 +432,10 @@ class Signature(_message.Message):
     def authorised_quantity(self) -> _type_pb2.Quantity: ...
     @_builtins.property
     def signed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def imposes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Imposed]: ...
+    @_builtins.property
+    def satisfies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -441,14 +447,175 @@ class Signature(_message.Message):
         signed_at: _timestamp_pb2.Timestamp | None = ...,
         conditions: _builtins.str = ...,
         on_behalf_of: _builtins.str = ...,
+        imposes: _abc.Iterable[Global___Imposed] | None = ...,
+        satisfies: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "signed_at", b"signed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "comment", b"comment", "conditions", b"conditions", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "person", b"person", "reason_code", b"reason_code", "signed_at", b"signed_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "comment", b"comment", "conditions", b"conditions", "imposes", b"imposes", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "person", b"person", "reason_code", b"reason_code", "satisfies", b"satisfies", "signed_at", b"signed_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Signature: _TypeAlias = Signature  # noqa: Y015
+
+@_typing.final
+class Imposed(_message.Message):
+    """A condition as an officer sets it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    PARAMETERS_JSON_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    parameters_json: _builtins.bytes
+    remarks: _builtins.str
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        parameters_json: _builtins.bytes = ...,
+        remarks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "parameters_json", b"parameters_json", "remarks", b"remarks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Imposed: _TypeAlias = Imposed  # noqa: Y015
+
+@_typing.final
+class ConditionKind(_message.Message):
+    """A condition that this officer may set, as the pack has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CODE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    PARAMETERS_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    SATISFIED_BY_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    parameters_schema_json: _builtins.bytes
+    satisfied_by: _builtins.str
+    """step | attachment | declaration"""
+    blocks: _builtins.str
+    """imputation | release | empty"""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        outcomes: _abc.Iterable[_builtins.str] | None = ...,
+        parameters_schema_json: _builtins.bytes = ...,
+        satisfied_by: _builtins.str = ...,
+        blocks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "code", b"code", "labels", b"labels", "outcomes", b"outcomes", "parameters_schema_json", b"parameters_schema_json", "satisfied_by", b"satisfied_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConditionKind: _TypeAlias = ConditionKind  # noqa: Y015
+
+@_typing.final
+class Condition(_message.Message):
+    """A condition that was set in this case."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    PARAMETERS_JSON_FIELD_NUMBER: _builtins.int
+    REMARKS_FIELD_NUMBER: _builtins.int
+    AGENCY_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    IMPOSED_AT_FIELD_NUMBER: _builtins.int
+    MET_IN_FIELD_NUMBER: _builtins.int
+    MET_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    code: _builtins.str
+    parameters_json: _builtins.bytes
+    remarks: _builtins.str
+    agency: _builtins.str
+    step: _builtins.str
+    met_in: _builtins.str
+    """The step whose officer says that it is met; empty where somebody else does."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def imposed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def met_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        code: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        parameters_json: _builtins.bytes = ...,
+        remarks: _builtins.str = ...,
+        agency: _builtins.str = ...,
+        step: _builtins.str = ...,
+        imposed_at: _timestamp_pb2.Timestamp | None = ...,
+        met_in: _builtins.str = ...,
+        met_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["imposed_at", b"imposed_at", "met_at", b"met_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "code", b"code", "id", b"id", "imposed_at", b"imposed_at", "labels", b"labels", "met_at", b"met_at", "met_in", b"met_in", "parameters_json", b"parameters_json", "remarks", b"remarks", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
 @_typing.final
 class ReasonCode(_message.Message):
@@ -549,6 +716,8 @@ class Task(_message.Message):
     TACIT_AT_FIELD_NUMBER: _builtins.int
     TACIT_OUTCOME_FIELD_NUMBER: _builtins.int
     VISIT_DUE_FIELD_NUMBER: _builtins.int
+    IMPOSABLE_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -596,6 +765,12 @@ class Task(_message.Message):
     def tacit_at(self) -> _timestamp_pb2.Timestamp:
         """What silence decides, empty where it decides nothing; and when, absent while the clock stands still."""
 
+    @_builtins.property
+    def imposable(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConditionKind]: ...
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """Set earlier in the case; those whose `met_in` is this step hold its approval back until they are met."""
+
     def __init__(
         self,
         *,
@@ -629,10 +804,12 @@ class Task(_message.Message):
         tacit_at: _timestamp_pb2.Timestamp | None = ...,
         tacit_outcome: _builtins.str = ...,
         visit_due: _builtins.bool = ...,
+        imposable: _abc.Iterable[Global___ConditionKind] | None = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "due_at", b"due_at", "information", b"information", "opened_at", b"opened_at", "tacit_at", b"tacit_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "asked", b"asked", "case_id", b"case_id", "channel", b"channel", "claimed_by", b"claimed_by", "decided_at", b"decided_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "etag", b"etag", "facts_json", b"facts_json", "form_schema_json", b"form_schema_json", "id", b"id", "information", b"information", "may_request_information", b"may_request_information", "mode", b"mode", "opened_at", b"opened_at", "outcome", b"outcome", "outcomes", b"outcomes", "reason_codes", b"reason_codes", "reference", b"reference", "risk_score", b"risk_score", "rule", b"rule", "signatures", b"signatures", "signatures_required", b"signatures_required", "state", b"state", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "visit_due", b"visit_due"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agency", b"agency", "asked", b"asked", "case_id", b"case_id", "channel", b"channel", "claimed_by", b"claimed_by", "conditions", b"conditions", "decided_at", b"decided_at", "document_id", b"document_id", "document_type", b"document_type", "due_at", b"due_at", "etag", b"etag", "facts_json", b"facts_json", "form_schema_json", b"form_schema_json", "id", b"id", "imposable", b"imposable", "information", b"information", "may_request_information", b"may_request_information", "mode", b"mode", "opened_at", b"opened_at", "outcome", b"outcome", "outcomes", b"outcomes", "reason_codes", b"reason_codes", "reference", b"reference", "risk_score", b"risk_score", "rule", b"rule", "signatures", b"signatures", "signatures_required", b"signatures_required", "state", b"state", "step", b"step", "tacit_at", b"tacit_at", "tacit_outcome", b"tacit_outcome", "visit_due", b"visit_due"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -874,6 +1051,8 @@ class DecideTaskRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    IMPOSES_FIELD_NUMBER: _builtins.int
+    SATISFIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     outcome: _builtins.str
     reason_code: _builtins.str
@@ -885,6 +1064,14 @@ class DecideTaskRequest(_message.Message):
     """Whose delegate the caller must be; where an absent colleague had taken the task, that colleague anyway."""
     @_builtins.property
     def authorised_quantity(self) -> _type_pb2.Quantity: ...
+    @_builtins.property
+    def imposes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Imposed]:
+        """What the approval depends on. A second signatory who leaves them out agrees with the first's."""
+
+    @_builtins.property
+    def satisfies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Conditions set earlier in the case that the caller found met, by id."""
+
     def __init__(
         self,
         *,
@@ -896,10 +1083,12 @@ class DecideTaskRequest(_message.Message):
         request_id: _builtins.str = ...,
         conditions: _builtins.str = ...,
         on_behalf_of: _builtins.str = ...,
+        imposes: _abc.Iterable[Global___Imposed] | None = ...,
+        satisfies: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "comment", b"comment", "conditions", b"conditions", "id", b"id", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "reason_code", b"reason_code", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorised_quantity", b"authorised_quantity", "comment", b"comment", "conditions", b"conditions", "id", b"id", "imposes", b"imposes", "on_behalf_of", b"on_behalf_of", "outcome", b"outcome", "reason_code", b"reason_code", "request_id", b"request_id", "satisfies", b"satisfies"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
