@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 import psycopg
 from google.protobuf.message import Message
 
-from kit import clock, inbox, telemetry, trace
+from kit import clock, dead, inbox, release, telemetry, trace
 from kit.bus import Subscription
 from kit.database import Database, Tx
 from kit.errors import Unavailable
 from kit.events import Decoder, Event, Undecodable
 from kit.heartbeat import Heartbeat
 from kit.pace import Pace
+from kit.redriving import Handler, Heard, Prepare, Redriver
 
-Heard = tuple[Event, Any]
-Handler = Callable[[Tx, Event, Any], Awaitable[None]]
-Prepare = Callable[[Sequence[Heard]], Awaitable[None]]
+__all__ = ["Consumer", "Handler", "Heard", "Prepare", "Together", "TooManyDead", "in_its_trace"]
 
 
 BATCH_EVENTS_MAX = 200
@@ -33,6 +32,8 @@ RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
 ATTEMPTS_MAX = 5
 DEAD_IN_A_ROW_MAX = 20
+# How often it looks whether somebody wants dead letters re-driven, or a stop lifted.
+LOOK_S = 2.0
 
 
 class Together:
@@ -75,8 +76,11 @@ class Consumer:
         self._decoder = Decoder(handlers)
         self._handlers = {kind.DESCRIPTOR.full_name: handler for kind, handler in handlers.items()}
         self._prepare = prepare
+        self._redriver = Redriver(database, group, self._decoder, self._handlers, prepare)
         self._dead_in_a_row = 0
         self._heartbeat = Heartbeat(database, "consumer")
+        self._looked_at: float | None = None
+        self._is_stopped = False
         telemetry.EVENTS_TOTAL.labels(group, "handled")  # at zero: who hears nothing must be seen to hear nothing
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -91,7 +95,7 @@ class Consumer:
         while not stop.is_set():
             try:
                 is_known = is_known or await self._say_what_it_hears()
-                if await self.step(POLL_WAIT_S, stop) < BATCH_EVENTS_MAX:
+                if await self._turn(stop) < BATCH_EVENTS_MAX:
                     await pace.turn()
                 wait_s = RETRY_FIRST_S
             except (Unavailable, psycopg.OperationalError) as error:
@@ -103,6 +107,37 @@ class Consumer:
         async with self._database.transaction() as tx:
             await inbox.hears(tx, self._group, sorted(self._handlers), clock.now())
         return True
+
+    async def _turn(self, stop: asyncio.Event) -> int:
+        if await self._stands_still():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_S)
+            return 0
+        try:
+            return await self.step(POLL_WAIT_S, stop)
+        except TooManyDead as error:
+            await self._stop(str(error))
+            return 0
+
+    async def _stop(self, reason: str) -> None:
+        """Whoever restarts the process meets the stop again: otherwise each restart would bury as many more."""
+        telemetry.log().error("consumer_stopped", consumer=self._group, reason=reason)
+        async with self._database.transaction() as tx:
+            await dead.stop(tx, self._group, release.name(), reason)
+        self._is_stopped, self._looked_at = True, None
+
+    async def _stands_still(self) -> bool:
+        """Looks now and then, and does what somebody asked to be done about dead letters."""
+        if self._looked_at is not None and time.monotonic() < self._looked_at + LOOK_S:
+            return self._is_stopped
+        await self._redriver.run()
+        async with self._database.transaction() as tx:
+            is_stopped = await _is_stopped(tx, self._group)
+        if self._is_stopped and not is_stopped:
+            self._dead_in_a_row = 0
+        self._is_stopped, self._looked_at = is_stopped, time.monotonic()
+        telemetry.CONSUMER_STOPPED.labels(self._group).set(is_stopped)
+        return is_stopped
 
     async def step(self, wait_s: float, stop: asyncio.Event | None = None) -> int:
         """Handles what is there now; answers how many events. `stop` ends the waiting, never the handling."""
@@ -160,8 +195,9 @@ class Consumer:
                 await self._handle_alone(event)
 
     async def _handle_alone(self, event: Event) -> None:
-        reason = ""
+        reason, attempts = "", 0
         for attempt in range(ATTEMPTS_MAX):
+            attempts = attempt + 1
             try:
                 await self._effect([(event, self._decoder.decode(event))])
                 self._dead_in_a_row = 0
@@ -177,15 +213,15 @@ class Consumer:
                     "event_fails", consumer=self._group, event_id=event.id, type=event.type, exc_info=True
                 )
                 await asyncio.sleep(RETRY_FIRST_S * 2**attempt)
-        await self._bury(event, reason)
+        await self._bury(event, reason, attempts)
 
-    async def _bury(self, event: Event, reason: str) -> None:
+    async def _bury(self, event: Event, reason: str, attempts: int) -> None:
         """Remembered as seen too: a neighbour that must wait brings it here again, where it would count again."""
         self._dead_in_a_row += 1
         if self._dead_in_a_row > DEAD_IN_A_ROW_MAX:
             raise TooManyDead(f"{self._group}: {reason}")
         async with self._database.transaction() as tx:
-            await inbox.bury(tx, self._group, event, reason)
+            await dead.bury(tx, self._group, event, reason, attempts)
             await inbox.once(tx, self._group, [event.id])
         self._count("dead", 1)
 
@@ -239,3 +275,12 @@ def _first_of_each(heard: Sequence[Heard], fresh: set[str]) -> Sequence[Heard]:
         if event.id in fresh:
             firsts.setdefault(event.id, (event, message))
     return list(firsts.values())
+
+
+async def _is_stopped(tx: Tx, consumer: str) -> bool:
+    """A stop of another release is over: that may have been what was wrong."""
+    stop = await dead.stopped(tx, consumer)
+    if stop is not None and stop["release"] != release.name():
+        await dead.lift(tx, consumer, f"release {release.name()}", "a new release")
+        return False
+    return stop is not None

@@ -6,7 +6,6 @@ from datetime import datetime
 from psycopg.rows import tuple_row
 
 from kit.database import Tx
-from kit.events import Event
 
 
 async def once(tx: Tx, consumer: str, event_ids: Sequence[str]) -> set[str]:
@@ -32,16 +31,4 @@ async def hears(tx: Tx, consumer: str, types: Sequence[str], since: datetime) ->
         on conflict do nothing
         """,
         [consumer, list(types), since],
-    )
-
-
-async def bury(tx: Tx, consumer: str, event: Event, reason: str) -> None:
-    """Puts an event that can never have its effect aside, with the reason."""
-    await tx.execute(
-        """
-        insert into dead_letters (consumer, event_id, topic, key, type, payload, traceparent, reason)
-        values (%s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict do nothing
-        """,
-        [consumer, event.id, event.topic, event.key, event.type, event.payload, event.traceparent, reason[:500]],
     )

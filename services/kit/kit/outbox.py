@@ -25,6 +25,7 @@ class OutboxEntry:
     key: str
     message: Message
     traceparent: str = ""
+    bytes_max: int = PAYLOAD_BYTES_MAX
 
 
 async def append(tx: Tx, *, topic: str, key: str, message: Message) -> None:
@@ -51,7 +52,7 @@ async def append_many(tx: Tx, entries: Sequence[OutboxEntry]) -> None:
 def columns(entries: Sequence[OutboxEntry]) -> list[list[object]]:
     """The seven arrays of INSERT, for a caller who writes them in a statement of its own."""
     payloads = [entry.message.SerializeToString() for entry in entries]
-    if any(len(payload) > PAYLOAD_BYTES_MAX for payload in payloads):
+    if any(len(payload) > entry.bytes_max for entry, payload in zip(entries, payloads, strict=True)):
         raise ValueError(f"an event is larger than {PAYLOAD_BYTES_MAX} bytes")
     now, here = clock.now(), trace.current()
     return [

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from kit import clock, telemetry
+from kit import clock, release, telemetry
 from kit.settings import ServiceSettings
 
 Job = Callable[[], Awaitable[None]]
@@ -46,6 +46,7 @@ def main(service: str, settings: S, build: Callable[[S], Awaitable[Parts]]) -> N
     arguments = sys.argv[1:]
     is_beside_another = len(arguments) > 1  # a command, where a loop may have the port
     telemetry.start(service, 0 if is_beside_another else settings.metrics_port)
+    release.is_called(settings.release)
     clock.set_ahead(settings.clock_ahead_s, settings.clock_file)
     with _recording(service, settings):
         status = uvloop.run(_run(service, arguments, settings, build))

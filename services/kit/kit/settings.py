@@ -13,6 +13,8 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PORTOLAN_", frozen=True, extra="ignore")
 
     profile: Literal["embedded", "stack", "cluster"] = "embedded"
+    # What a deployment calls this release. Consumers that stopped because of one go on with the next.
+    release: str = ""
     demo_mode: bool = False
     home: Path | None = None
     pack_path: Path | None = None

@@ -30,6 +30,12 @@ EVENTS_TOTAL = Counter(
     "Events heard, by what became of them. A rise of `dead` means a release cannot read what another one says.",
     ["consumer", "outcome"],
 )
+CONSUMER_STOPPED = Gauge(
+    "portolan_consumer_stopped",
+    "1 while a consumer stands still after too many dead letters in a row. It stays so until they are re-driven, it is "
+    "told to resume, or a new release comes: `python -m <service> dead list`.",
+    ["consumer"],
+)
 CONSUMER_BEHIND_SECONDS = Gauge(
     "portolan_consumer_behind_seconds",
     "How old the last handled event was when it was handled. When it grows, effects arrive late.",

@@ -128,7 +128,11 @@ SUMS = (
             "no dead letters",
             service,
             "select count(*) from dead_letters",
-            f"select event_id::text, format('{service}: %s: %s', type, reason) from dead_letters",  # noqa: S608
+            f"""
+            select event_id::text, format('{service}: %s: %s', type, reason) from dead_letters where redriven_at is null
+            union all
+            select consumer, format('stands still: %s', reason) from consumer_stops where lifted_at is null
+            """,  # noqa: S608
         )
         for service in SERVICES
     ),
