@@ -16,7 +16,7 @@ from kit.errors import Forbidden, Invalid, Malformed, NotFound, PortolanError, P
 from portolan.intake.v1 import events_pb2
 
 from tests.intake.builders import Window, a_body, a_stranger, customs, the_broker, the_importer
-from tests.intake.settlements import pay, reader, settlement
+from tests.intake.settlements import give_back, pay, reader, settlement
 from tests.intake.test_intake_amending import a_changed, amend
 
 pytestmark = pytest.mark.service("intake")
@@ -191,3 +191,19 @@ async def test_a_document_without_a_bank_to_change_refuses(window: Window) -> No
     )
     with pytest.raises(Refused):
         await change(window, answer.document_id)
+
+
+async def test_what_a_bank_recorded_it_alone_takes_back(window: Window) -> None:
+    """The new bank used to be able to take back the payments of the old one."""
+    title = await window.title()
+    paid = await pay(window, title, 100, kind="ADVANCE")
+    await change(window, title)
+    await decided(window, title, "change_bank_accept")
+    new = await reader(window, title, "BANK-011")
+    with pytest.raises(Forbidden):
+        await give_back(window, title, paid["id"], by=new)
+    own = await pay(window, title, 1, number="P-2", kind="ADVANCE", by=new)
+    with pytest.raises(Forbidden):
+        await give_back(window, title, own["id"])
+    await give_back(window, title, paid["id"])
+    assert (await settlement(window, title))["paid"]["amount_minor"] == 1

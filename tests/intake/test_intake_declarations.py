@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from intake.actions import declaring
 from intake.domain.declarations import EventState
+from intake.store import documents
 from kit.errors import Invalid, Malformed, NotFound, PortolanError, Refused, Unavailable
 
 from tests.intake.builders import (
@@ -339,3 +340,17 @@ async def test_any_order_and_any_repetition_end_in_the_same_place(
         assert (figures["reserved"], figures["consumed"]) == ("0", "450")
     timeline = await window.timeline(shown["document_id"])
     assert [item["seq"] for item in timeline["items"]] == list(range(1, len(timeline["items"]) + 1))
+
+
+async def test_a_declaration_holds_nothing_while_it_waits_for_its_titles(window: Window, system: Customs) -> None:
+    """Who locks documents by id, as a batch of events does, never meets it in a ring: it used to answer 503."""
+    title = await window.title()
+    told = await system.register(NUMBER, a_line(title, "100"))
+    mirrored = told["document_id"]
+    async with window.db.transaction() as tx:
+        await documents.lock(tx, min(title, mirrored))
+        telling = asyncio.create_task(system.tell(NUMBER, "COUPLED"))
+        await asyncio.sleep(0.3)
+        assert not telling.done()
+        await documents.lock(tx, max(title, mirrored))
+    assert (await telling)["document_state"] == "COUPLED"

@@ -416,3 +416,11 @@ def test_a_copy_finds_marks_within_lists_and_alternatives() -> None:
     }
     body = {"a": 1, "b": [{"c": 1, "d": 2}, {"d": 3}, "x"], "e": 1, "f": {"g": 1}}
     assert copied(schema, body) == {"b": [{"d": 2}, {"d": 3}, "x"], "e": 1, "f": {}}
+
+
+async def test_what_customs_alone_files_nobody_drafts(desk: Desk) -> None:
+    """Such a draft could be written, and never be submitted."""
+    mirror = next(kind.key for kind in the_pack().document_types.values() if kind.declaration)
+    with pytest.raises(Invalid) as error:
+        await desk.create(type=mirror)
+    assert [(one.pointer, one.code) for one in error.value.violations] == [("/type", "FILED_BY_CUSTOMS")]

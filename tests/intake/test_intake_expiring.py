@@ -128,6 +128,10 @@ async def test_a_week_of_downtime_is_made_up_for_batch_by_batch(
     assert [await state(window, title) for title in kept] == ["EXPIRED"] * 5
 
 
+class Killed(BaseException):
+    """As a process ends: no code of ours gets to answer it."""
+
+
 async def test_a_crash_between_the_move_and_its_event_leaves_nothing(
     window: Window, today: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,11 +139,11 @@ async def test_a_crash_between_the_move_and_its_event_leaves_nothing(
     today(200)
 
     async def die(*_: Any) -> None:
-        raise RuntimeError("killed")
+        raise Killed
 
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "append_many", die)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(Killed):
             await sweep(window)
     assert await state(window, title) == "CUSTOMS_ACCEPTED"
     await sweep(window)
@@ -160,3 +164,26 @@ async def test_whoever_imputes_at_the_very_end_does_so_before_or_not_at_all(wind
     await sweep(window)
     assert await state(window, title) == "EXPIRED"
     assert (await window.figures(title))["consumed"] == str(100 * len(taken))
+
+
+async def test_one_title_that_fails_keeps_no_other_from_expiring(
+    window: Window, today: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It used to end the sweep: the titles after it did not expire, for as long as it failed."""
+    titles = [await window.title() for _ in range(3)]
+    today(400)
+    real = expiring._expire
+
+    async def fails_for_one(tx: Any, rulebooks: Any, document: Any) -> None:
+        if document.id == titles[0]:
+            raise ValueError("unheard of")
+        await real(tx, rulebooks, document)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(expiring, "_expire", fails_for_one)
+        assert await sweep(window) == 3
+        assert await sweep(window) == 0
+    assert [await state(window, title) for title in titles] == ["CUSTOMS_ACCEPTED", "EXPIRED", "EXPIRED"]
+    today(401)
+    assert await sweep(window) == 1
+    assert await state(window, titles[0]) == "EXPIRED"

@@ -1,5 +1,6 @@
 """Published rules: what is submitted from their moment on is admitted by them, what was before by its own."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,7 @@ async def hear(database: Database, rulebooks: Rulebooks, *said: routing.RulesPub
     for message in said:
         async with database.transaction() as tx:
             await handlers(rulebooks)[routing.RulesPublished](tx, None, message)  # type: ignore[arg-type]
+    await catalogue.refresh(database, rulebooks)
 
 
 async def submitted(window: Window, at: datetime) -> Outcome:
@@ -139,3 +141,14 @@ async def test_a_simulation_says_by_which_table_it_judged(window: Window) -> Non
             simulated = await window.desk.simulate(the_broker(), msgspec.json.encode(request))
             tables.append((simulated.rule_table, [one.code for one in simulated.errors]))
     assert tables == [("", []), ("t-1", ["SHOES-LI"])]
+
+
+async def test_a_table_whose_transaction_fails_is_judged_by_nobody(window: Window) -> None:
+    """It stood in memory before it was committed, and documents were born under a table that is nowhere."""
+    with contextlib.suppress(RuntimeError):
+        async with window.db.transaction() as tx:
+            await handlers(window.rulebooks)[routing.RulesPublished](tx, None, published())  # type: ignore[arg-type]
+            raise RuntimeError("killed")
+    assert window.rulebooks.in_force(AT).table == ""
+    await hear(window.db, window.rulebooks, published())
+    assert window.rulebooks.in_force(AT).table == "t-1"

@@ -292,3 +292,21 @@ def assert_unbroken(timeline: dict[str, Any]) -> None:
     states = [item for item in timeline["items"] if item["kind"] == "state"]
     assert [item["from"] for item in states] == [None, *(item["to"] for item in states[:-1])]
     assert states[-1]["to"] == timeline["state"]
+
+
+async def test_what_is_reserved_within_the_tolerance_is_used_up_when_others_have_filled_the_title(
+    window: Window,
+) -> None:
+    """It was held, and could never be imputed: a full title takes nothing more."""
+    title = await window.title(quantity="100")
+    async with window.db.transaction() as tx:
+        await tx.execute(b"update title_lines set tolerance = 0.1 where document_id = %s", [title])
+    await window.impute(title, number="R", quantity="5", reserve=True)
+    await window.impute(title, number="D", quantity="100")
+    assert (await window.document(title))["state"] == "FULLY_IMPUTED"
+    with pytest.raises(Refused, match="QUANTITY_EXCEEDED"):
+        await window.impute(title, number="E", quantity="1")
+    await window.impute(title, number="R", quantity="5")
+    figures = await window.figures(title)
+    assert (figures["reserved"], figures["consumed"]) == ("0", "105")
+    assert (await window.document(title))["state"] == "FULLY_IMPUTED"

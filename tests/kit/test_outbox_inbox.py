@@ -102,6 +102,25 @@ async def test_a_relay_killed_between_publishing_and_marking_doubles_the_event_b
 
 
 @pytest.mark.usefixtures("effect_table")
+async def test_a_batch_by_key_locks_in_the_order_of_its_keys_and_keeps_each_keys_own(
+    kit_database: Database, bus_url: str, relay: Relay
+) -> None:
+    """Batches that locked as the events happened to come met others in a ring."""
+    await say(kit_database, "b", "a", "c", "b", "a")
+    await relay.publish_batch()
+    seen: list[tuple[str, str]] = []
+
+    async def effect(tx: Tx, event: Event, message: Message) -> None:
+        seen.append((event.key, event.id))
+
+    subscription = PostgresSubscription(bus_url, "sorted", [TOPIC])
+    assert await Consumer(kit_database, subscription, "sorted", {SAID: effect}, by_key=True).step(0) == 5
+    await subscription.close()
+    assert [key for key, _ in seen] == ["a", "a", "b", "b", "c"]
+    assert seen == sorted(seen)
+
+
+@pytest.mark.usefixtures("effect_table")
 async def test_an_effect_that_fails_leaves_no_trace_and_its_neighbours_keep_theirs(
     kit_database: Database, relay: Relay, a_consumer: Consumers
 ) -> None:

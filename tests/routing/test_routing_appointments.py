@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kit.errors import Invalid, NotFound, PortolanError, Refused
+from kit.errors import Conflict, Invalid, NotFound, PortolanError, Refused
 from routing.domain import (
     OPERATOR,
     Agenda,
@@ -17,7 +18,9 @@ from routing.domain import (
     CaseClosed,
     CaseState,
     Fact,
+    Rulebook,
     Slot,
+    Task,
     TaskDecided,
     Visit,
     VisitConfirmed,
@@ -30,7 +33,7 @@ from routing.domain import (
 from routing.domain import appointments as rules
 
 from tests.routing.builders import MONDAY
-from tests.routing.controls import Control
+from tests.routing.controls import CHECK, CHECKS, TERMS, VISIT, Control, a_control_pack
 
 PARTIES = (OPERATOR, "PLANT", "FOOD")
 TUESDAY = MONDAY + timedelta(days=1)
@@ -40,8 +43,8 @@ SLOT = Slot(TUESDAY, TUESDAY + timedelta(hours=1), "Quay 3")
 class Appointments:
     """A control whose visit is being arranged; every party has one person."""
 
-    def __init__(self, *agencies: str) -> None:
-        self.control = Control()
+    def __init__(self, *agencies: str, book: Rulebook = CHECKS) -> None:
+        self.control = Control(book=book)
         for agency in ("PLANT", "FOOD"):
             self.control.say("review", agency, "visit" if agency in agencies else "clear")
         self.agenda = Agenda(self.control.case)
@@ -77,10 +80,11 @@ class Appointments:
         said = rules.miss(self.agenda, self.last.id, who(party), absent, self.procedure, self.now, self.control.new_id)
         return self._said(*said)
 
-    def record(self, party: str, findings: str = "as declared") -> list[Fact]:
-        said = rules.record(
-            self.agenda, self.last.id, who(party), findings, self.procedure, self.now, self.control.new_id
-        )
+    def record(
+        self, party: str, findings: str = "as declared", person: str = "", stands_for: frozenset[str] = frozenset()
+    ) -> list[Fact]:
+        by = Attendant(person or who(party).person, party, stands_for)
+        said = rules.record(self.agenda, self.last.id, by, findings, self.procedure, self.now, self.control.new_id)
         return self._said(*said)
 
     def agree(self) -> None:
@@ -345,3 +349,76 @@ def hold(visits: Appointments) -> None:
         recorded = {party.name for visit in agenda.visits for party in visit.parties if party.recorded_at}
         assert recorded == {"PLANT", "FOOD"}
         assert any(visit.state is VisitState.DONE for visit in agenda.visits)
+
+
+def with_visit(step: dict[str, Any], **kind: Any) -> Appointments:
+    """As `both`, in a pack whose visit is written otherwise."""
+    types = {"check": {**CHECK, "steps": [step if one["key"] == "visit" else one for one in CHECK["steps"]], **kind}}
+    return Appointments("PLANT", "FOOD", book=Rulebook.of(a_control_pack(document_types=types)))
+
+
+def test_a_visit_that_two_must_sign_is_recorded_by_two() -> None:
+    """It used to be closed by one signature, whatever the pack asked."""
+    visits = with_visit({**VISIT, "mode": "four_eyes"})
+    visits.agree()
+    visits.now = SLOT.starts_at
+    assert moves(visits.record("PLANT")) == []
+    assert visits.record("PLANT") == []
+    assert visits.last.party("PLANT").recorded_at is None
+    assert refused(lambda: visits.record("PLANT", "something else")) == "FOUR_EYES"
+    visits.record("PLANT", person="colleague")
+    assert visits.last.party("PLANT").recorded_by == "colleague"
+    assert [one.person for one in task_of(visits, "PLANT").live_signatures] == ["person-of-PLANT", "colleague"]
+    visits.record("FOOD")
+    visits.record("FOOD", person="colleague")
+    assert visits.last.state is VisitState.DONE
+
+
+def task_of(visits: Appointments, agency: str) -> Task:
+    return next(task for task in visits.agenda.case.tasks if (task.step, task.agency) == ("visit", agency))
+
+
+def test_who_reviewed_does_not_record_where_the_pack_keeps_them_apart() -> None:
+    visits = with_visit(VISIT, incompatible=[["review", "visit"]])
+    visits.agree()
+    visits.now = SLOT.starts_at
+    assert refused(lambda: visits.record("PLANT", person="anna")) == "INCOMPATIBLE_ROLES"
+    visits.record("PLANT", person="bilal")
+
+
+def test_what_a_colleague_has_taken_is_recorded_by_the_colleague_or_the_delegate() -> None:
+    visits = with_visit(VISIT)
+    visits.agree()
+    visits.now = SLOT.starts_at
+    claimed = task_of(visits, "PLANT").claim("chadia", visits.now)
+    visits.agenda = replace(visits.agenda, case=visits.agenda.case.with_task(claimed))
+    with pytest.raises(Conflict, match="TASK_CLAIMED"):
+        visits.record("PLANT")
+    visits.record("PLANT", person="dina", stands_for=frozenset({"chadia"}))
+    signed = task_of(visits, "PLANT").live_signatures[0]
+    assert (signed.person, signed.decision.on_behalf_of) == ("dina", "chadia")
+
+
+def test_when_nobody_agrees_the_agency_fixes_the_slot_where_the_pack_lets_it() -> None:
+    """All had used up their proposals, and the case stood still for ever."""
+    visits = with_visit({**VISIT, "visit": {**TERMS, "fixed_by": "agency", "proposals_max": 1}})
+    for party in PARTIES:
+        visits.propose(party)
+        visits.decline(next(other for other in PARTIES if other != party))
+    assert refused(visits.propose) == "TOO_MANY_VISITS"
+    assert moves(visits.propose("PLANT")) == ["propose", "confirm"]
+    assert (visits.last.state, visits.last.is_fixed) == (VisitState.CONFIRMED, True)
+    assert refused(lambda: visits.decline(OPERATOR)) == "VISIT_FIXED"
+    visits.decline("FOOD")
+    visits.propose("FOOD")
+    visits.now = SLOT.starts_at
+    for agency in ("PLANT", "FOOD"):
+        visits.record(agency)
+    assert visits.last.state is VisitState.DONE
+
+
+def test_without_a_word_of_the_pack_nobody_fixes_a_slot() -> None:
+    visits = with_visit({**VISIT, "visit": {**TERMS, "proposals_max": 1}})
+    visits.propose("FOOD")
+    visits.decline("PLANT")
+    assert refused(lambda: visits.propose("FOOD")) == "TOO_MANY_VISITS"

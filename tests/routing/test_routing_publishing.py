@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from kit.auth import Principal, set_caller
 from kit.database import Database
-from kit.errors import Invalid, NotFound, Refused
+from kit.errors import Busy, Invalid, NotFound, Refused
 from kit.testing import a_principal
 from packs.model import Rule
 from packs.reader import PACKS_FOLDER
@@ -413,3 +413,50 @@ async def test_a_simulation_plans_by_the_table_it_names(office: Office) -> None:
 def test_what_is_written_of_a_rule_reads_as_the_rule() -> None:
     for rule in PACK.rules:
         assert msgspec.convert(as_written(rule), Rule) == rule
+
+
+async def test_a_replay_of_no_case_is_none_where_there_is_a_past(office: Office) -> None:
+    """An empty span used to open the gate: nobody had seen what the table would change."""
+    await office.opened("doc-1", EXPORT)
+    proposed = await office.propose()
+    set_caller(SALWA)
+    request = pb.ReplayRulesRequest(id=proposed["id"])
+    request.since.FromDatetime(MONDAY - timedelta(days=9))
+    request.until.FromDatetime(MONDAY - timedelta(days=8))
+    with pytest.raises(Invalid) as error:
+        await office.service.ReplayRules(request, None)
+    assert [(one.pointer, one.code) for one in error.value.violations] == [("/from", "EMPTY_SPAN")]
+    with pytest.raises(Refused, match="REPLAY_FIRST"):
+        await office.publish(proposed["id"])
+    assert (await office.replay(proposed["id"]))["replay"]["cases"] == 1
+    await office.publish(proposed["id"])
+
+
+async def test_one_replay_at_a_time_whoever_asks(office: Office) -> None:
+    await office.opened("doc-1", EXPORT)
+    first, second = [(await office.propose())["id"] for _ in range(2)]
+    async with office.database.transaction() as tx:
+        assert await tables.begin_replaying(tx)
+        with pytest.raises(Busy):
+            await office.replay(second)
+    await office.replay(first)
+    await office.replay(second)
+
+
+async def test_a_patch_does_not_bring_forward_the_table_it_changes(office: Office) -> None:
+    """What was to hold from next month held at once, because somebody patched something else."""
+    with time_machine.travel(PRESENT, tick=False):
+        first = await office.published(patch={"added": [ORANGES]}, effective_from=LATER.isoformat())
+        early = (LATER - timedelta(days=1)).isoformat()
+        with pytest.raises(Invalid) as error:
+            await office.propose(patch={"removed": ["R27"]}, effective_from=early)
+        assert [(one.pointer, one.code) for one in error.value.violations] == [("/effective_from", "BEFORE_ITS_BASE")]
+        second = await office.published(patch={"removed": ["R27"]})
+        assert moment(second["in_force_from"]) == moment(first["in_force_from"]) == LATER
+        back = await office.roll_back("pack")
+        await office.replay(back["id"])
+        assert moment((await office.publish(back["id"]))["in_force_from"]) == PRESENT + LEAD
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

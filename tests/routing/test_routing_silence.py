@@ -11,7 +11,8 @@ from kit.errors import Refused
 from packs.model import Pack
 from portolan.routing.v1.events_pb2 import TaskDecided, TaskOpened
 from routing import actions
-from routing.actions import silence
+from routing.actions import parking, silence
+from routing.actions.said import say
 from routing.domain import (
     SILENCE,
     SYSTEM,
@@ -207,6 +208,33 @@ async def test_many_sweepers_decide_once(
     assert await actions.fall_silent(service_database, books, DUE) == 0
 
 
+class Killed(BaseException):
+    """As a process ends: no code of ours gets to answer it."""
+
+
+@database
+async def test_one_document_that_fails_keeps_no_other_waiting(
+    service_database: Database, books: Rulebooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It used to roll back the whole batch of a hundred, every second, for ever."""
+    await opened(service_database, books, *(f"doc-{number}" for number in range(6)))
+
+    async def fails_for_one(tx: Any, case: Any, facts: Any) -> None:
+        if case.document.document_id == "doc-3":
+            raise ValueError("unheard of")
+        await say(tx, case, facts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(silence, "say", fails_for_one)
+        assert await actions.fall_silent(service_database, books, DUE) == 6
+        assert await actions.fall_silent(service_database, books, DUE) == 0
+    assert "doc-3" not in [message.document_id for message in await decided(service_database)]
+    assert len(await decided(service_database)) == 5
+    later = DUE + timedelta(seconds=parking.PARKED_S)
+    assert await actions.fall_silent(service_database, books, later) == 1
+    assert "doc-3" in [message.document_id for message in await decided(service_database)]
+
+
 @database
 async def test_a_crash_leaves_no_trace_and_the_next_sweep_decides(
     service_database: Database, books: Rulebooks, monkeypatch: pytest.MonkeyPatch
@@ -214,11 +242,11 @@ async def test_a_crash_leaves_no_trace_and_the_next_sweep_decides(
     await opened(service_database, books, "doc-1")
 
     async def crash(*_: object) -> None:
-        raise RuntimeError("killed")
+        raise Killed
 
     with monkeypatch.context() as patched:
         patched.setattr(silence, "say", crash)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(Killed):
             await actions.fall_silent(service_database, books, DUE)
     assert await rows(service_database, "select count(*) from escalations") == [(0,)]
     await actions.fall_silent(service_database, books, DUE)

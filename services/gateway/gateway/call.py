@@ -66,6 +66,11 @@ class Call:
         token = self.principal_or_none.token if self.principal_or_none else self.up.own_token()
         return await upstreams.ask(method, message, token=token, language=self.asked_language)
 
+    @property
+    def who(self) -> str:
+        """By whom what is asked is counted."""
+        return self.principal_or_none.subject if self.principal_or_none else self.address
+
     def request_id(self) -> str:
         """The same for a repetition with the same Idempotency-Key by the same caller; new without one."""
         key = self.idempotency_key_or_none()

@@ -159,9 +159,8 @@ async def _admit(operation: Operation, call: Call) -> None:
     elif operation.is_personal:
         with contextlib.suppress(PortolanError):
             call.principal_or_none = await session.principal(wiring.verifier, scope)
-    who = call.principal_or_none.subject if call.principal_or_none else call.address
     if operation.limited_as != rates.UNLIMITED:
-        await wiring.rates.take(operation.limited_as, who)
+        await wiring.rates.take(operation.limited_as, call.who)
 
 
 async def _body(operation: Operation, call: Call) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from portolan.type.v1 import type_pb2
 from intake.actions import conditions
 from intake.actions.catalogue import publish
 from intake.actions.conditions import Agreed, Imposed
-from intake.actions.hearing import Happening, hear, tell_referred
+from intake.actions.hearing import Happening, hear, hear_result
 from intake.actions.informing import Asked, Lapsed, asked, lapsed
 from intake.actions.listening import Heard, hear_all
 from intake.domain.documents import SYSTEM, Item
@@ -172,6 +172,7 @@ def visit_proposed(event: routing.VisitProposed) -> Happening:
 
 def visit_confirmed(event: routing.VisitConfirmed) -> Happening:
     detail = {"visit_id": event.visit_id, "party": event.party, "is_agreed": event.is_agreed}
+    detail |= {"is_fixed": True} if event.is_fixed else {}
     item = Item("visit_confirmed", wire.moment(event.confirmed_at), event.confirmed_by, detail=detail)
     return Happening(event.document_id, replace(item, step=event.step), event.document_event)
 
@@ -274,7 +275,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
         await lapsed(tx, rulebooks, information_lapsed(said))
 
     async def published(tx: Tx, _: Event, said: routing.RulesPublished) -> None:
-        await publish(tx, rulebooks, published_table(said), said.rules_json, wire.moment(said.published_at))
+        await publish(tx, published_table(said), said.rules_json, wire.moment(said.published_at))
 
     async def decided(tx: Tx, _: Event, said: routing.TaskDecided) -> None:
         await hear(tx, rulebooks, task_decided(said))
@@ -282,9 +283,7 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
             await conditions.agreed(tx, rulebooks, conditions_agreed(said))
 
     async def found(tx: Tx, _: Event, said: routing.ControlResult) -> None:
-        happening = control_result(said)
-        await hear(tx, rulebooks, happening)
-        await tell_referred(tx, happening)
+        await hear_result(tx, rulebooks, control_result(said))
 
     async def told(tx: Tx, heard: Sequence[consumer.Heard]) -> None:
         translated = [(event, HEARD[type(message)](message)) for event, message in heard]

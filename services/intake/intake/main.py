@@ -155,7 +155,7 @@ def _consumer_loop(settings: Settings, db: Database) -> Loop:
     async def loop(stop: asyncio.Event) -> None:
         rulebooks = await catalogue.loaded(db)
         heard = subscription(settings, GROUP, TOPICS)
-        consumer = Consumer(db, heard, GROUP, handlers(rulebooks))
+        consumer = Consumer(db, heard, GROUP, handlers(rulebooks), by_key=True)
         await asyncio.gather(
             consumer.run(stop),
             catalogue.watch(db, rulebooks, stop),

@@ -60,7 +60,11 @@ class TooManyDead(Exception):
 
 
 class Consumer:
-    """`handlers` maps message classes to effects; `prepare` runs before the transaction, for questions to others."""
+    """`handlers` maps message classes to effects; `prepare` runs before the transaction, for questions to others.
+
+    `by_key`: a batch has its effects in the order of its keys, so that batches lock the same things in the same order.
+    Events of one key keep their own order.
+    """
 
     def __init__(
         self,
@@ -69,6 +73,8 @@ class Consumer:
         group: str,
         handlers: Mapping[type[Message], Handler],
         prepare: Prepare | None = None,
+        *,
+        by_key: bool = False,
     ) -> None:
         self._database = database
         self._subscription = subscription
@@ -77,6 +83,7 @@ class Consumer:
         self._handlers = {kind.DESCRIPTOR.full_name: handler for kind, handler in handlers.items()}
         self._prepare = prepare
         self._redriver = Redriver(database, group, self._decoder, self._handlers, prepare)
+        self._by_key = by_key
         self._dead_in_a_row = 0
         self._heartbeat = Heartbeat(database, "consumer")
         self._looked_at: float | None = None
@@ -230,6 +237,8 @@ class Consumer:
             return
         if self._prepare is not None:
             await self._prepare(heard)
+        if self._by_key:
+            heard = sorted(heard, key=lambda one: one[0].key)
         async with self._database.transaction() as tx:
             fresh = await inbox.once(tx, self._group, [event.id for event, _ in heard])
             for handler, run in groupby(_first_of_each(heard, fresh), key=lambda one: self._handlers[one[0].type]):

@@ -47,6 +47,8 @@ class VisitTerms(Value, frozen=True, kw_only=True):
     days_ahead_max: int = DAYS_AHEAD_MAX_DEFAULT
     proposals_max: int = PROPOSALS_MAX_DEFAULT
     no_shows_max: int = NO_SHOWS_MAX_DEFAULT
+    # Who fixes a slot for all when its own proposals are used up; without it, nobody does.
+    fixed_by: Literal["agency"] | None = None
 
     @property
     def events(self) -> dict[str, str]:

@@ -16,10 +16,15 @@ from gateway.routes.document_types import price_of
 from gateway.shapes.common import label
 from gateway.shapes.procedures import Procedure, ProcedureDocument, ProcedureQuestion, document
 
+# What planning and pricing one type costs, in cheap readings.
+READS_A_DOCUMENT = 10
+
 
 async def simulate_procedure(call: Call, body: ProcedureQuestion) -> Response:
     request = intake_pb2.AskProcedureRequest(question_json=msgspec.json.encode(body))
     asked = await call.ask_openly(call.up.intake.AskProcedure, request)
+    # Each type that may carry these goods is planned and priced: that costs, whoever asks.
+    await call.wiring.rates.take(rates.OPEN_READS, call.who, READS_A_DOCUMENT * len(asked.documents))
     documents = await asyncio.gather(*(_document(call, asked, one) for one in asked.documents))
     return answered(Procedure(documents, asked.pack_version, asked.rule_table or None))
 

@@ -42,6 +42,8 @@ class Visit(msgspec.Struct, kw_only=True, rename={"starts_at": "from", "ends_at"
     ended_by: str | None
     reason: str | None
     closed_at: Moment | None
+    # By an agency, for all: no other could be agreed on.
+    fixed: bool
 
 
 class Visits(msgspec.Struct):
@@ -107,6 +109,7 @@ def visit(given: routing_pb2.Visit) -> Visit:
         ended_by=given.ended_by or None,
         reason=given.reason or None,
         closed_at=moment(given.closed_at),
+        fixed=given.is_fixed,
     )
 
 

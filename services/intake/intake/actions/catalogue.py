@@ -72,12 +72,9 @@ async def refresh(db: Database, rulebooks: Rulebooks) -> None:
     rulebooks.publish(published)
 
 
-async def publish(
-    tx: Tx, rulebooks: Rulebooks, table: PublishedTable, rules_json: bytes, published_at: datetime
-) -> None:
-    """The consumer brings the transaction, and knows the table before any document comes that was born under it."""
+async def publish(tx: Tx, table: PublishedTable, rules_json: bytes, published_at: datetime) -> None:
+    """The consumer brings the transaction. Nobody judges by the table before it is committed: `refresh` takes it up."""
     await rule_tables.keep(tx, table, rules_json, published_at)
-    rulebooks.publish([table])
 
 
 async def watch(db: Database, rulebooks: Rulebooks, stop: asyncio.Event) -> None:

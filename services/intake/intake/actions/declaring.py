@@ -10,7 +10,7 @@ from kit.database import Database, Tx
 from kit.errors import Invalid, NotFound, PortolanError, Refused, Unavailable
 from packs.model import DocumentType
 
-from intake.actions import drawing, reading, tracking
+from intake.actions import drawing, locking, reading, tracking
 from intake.actions.directory import Directory
 from intake.actions.imputing import By
 from intake.actions.reading import Seen, unseen
@@ -113,7 +113,7 @@ class DeclarationDesk:
     ) -> tuple[Recorded, Document | None]:
         """Moves the declaration, or waits for what comes before. Raises Refused for what comes too late."""
         told = recorded.told
-        document = await documents.lock(tx, document_id) if document_id is not None else None
+        document = await locking.with_what_it_names(tx, document_id) if document_id is not None else None
         kind = self._rulebooks.kind(document) if document is not None else None
         if document is not None and kind is not None and kind.transition(document.state, told.move) is not None:
             await _record(tx, recorded)

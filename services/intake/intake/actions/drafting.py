@@ -65,7 +65,7 @@ class DraftDesk:
         filing = await self._filing(caller, content.on_behalf_of or caller.organisation_id, content.type)
         now = clock.now()
         book = self._rulebooks.in_force(now)
-        book.rules(content.type, caller.language)
+        book.filed_by_traders(content.type, caller.language)
         draft = _new(caller, content, filing.owner.organisation_id, source, now, _price_lock(book.pack, now))
         async with self._db.transaction() as tx:
             draft = await self._kept(tx, draft, key, hashlib.sha256(request).digest())
@@ -99,6 +99,7 @@ class DraftDesk:
         seen.require_match(if_match)
         seen.require_open()
         content = self._asked(seen, caller, request, merge=merge)
+        self._rulebooks.in_force(clock.now()).filed_by_traders(content.type, caller.language)
         owner = content.on_behalf_of or caller.organisation_id
         if owner != seen.owner_organisation_id and caller.organisation_id != seen.writer_organisation_id:
             raise Forbidden("FORBIDDEN", "only who wrote a draft may give it to somebody else")

@@ -40,12 +40,25 @@ async def watch(db: Database, rulebooks: Rulebooks, stop: asyncio.Event) -> None
 
 
 async def sweep(db: Database, rulebooks: Rulebooks) -> int:
-    """One batch, each title in its own transaction; answers how many were looked at."""
+    """One batch, each title in its own transaction; answers how many were looked at. One that fails stops no other."""
     async with db.connection() as connection:
         found = await expiries.due(connection, clock.now(), SWEEP_DOCUMENTS_MAX)
     for document_id in found:
-        await _look_at(db, rulebooks, document_id)
+        await _look_at_or_park(db, rulebooks, document_id)
     return len(found)
+
+
+async def _look_at_or_park(db: Database, rulebooks: Rulebooks, document_id: str) -> None:
+    """Raises only when the database itself is not there."""
+    try:
+        await _look_at(db, rulebooks, document_id)
+    except (Unavailable, psycopg.OperationalError):
+        raise
+    except Exception:  # whatever is wrong with one title is not wrong with the others
+        telemetry.log().exception("expiry_parked", document_id=document_id, again_after_s=LOOK_AGAIN.total_seconds())
+        metrics.EXPIRIES_PARKED_TOTAL.inc()
+        async with db.transaction() as tx:
+            await expiries.look_again(tx, document_id, clock.now() + LOOK_AGAIN)
 
 
 async def _look_at(db: Database, rulebooks: Rulebooks, document_id: str) -> None:

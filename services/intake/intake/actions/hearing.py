@@ -11,7 +11,7 @@ from kit.errors import Refused
 from packs.amendments import VERDICTS
 from packs.model import Transition
 
-from intake.actions import facts, versions
+from intake.actions import facts, locking, versions
 from intake.actions.reading import is_id
 from intake.domain.accesses import Access
 from intake.domain.documents import SYSTEM, Document, Item, transition
@@ -45,11 +45,14 @@ async def hear(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
         await accesses.add(tx, access_of(happening))
 
 
-async def tell_referred(tx: Tx, happening: Happening) -> None:
+async def hear_result(tx: Tx, rulebooks: Rulebooks, happening: Happening) -> None:
     """What was found out about goods stands on the timelines of the documents they were declared under, too."""
-    document = await documents.lock(tx, happening.document_id) if is_id(happening.document_id) else None
+    if not is_id(happening.document_id):
+        return
+    document = await locking.with_what_it_names(tx, happening.document_id)
     if document is None:
         return
+    await hear(tx, rulebooks, happening)
     source = {"document_id": document.id, "reference": document.reference}
     item = replace(happening.item, detail={**(happening.item.detail or {}), **source})
     for target in sorted(await relations.targets_of(tx, document.id, document.version), key=lambda one: one.id):

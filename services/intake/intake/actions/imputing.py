@@ -15,7 +15,7 @@ from packs.model import Transition
 from intake.actions import accessing, conditions, facts, metrics, reading, settling
 from intake.domain import imputations, representation
 from intake.domain.conditions import IMPUTATION, declared
-from intake.domain.documents import Document, Item, imputation_moves, release_moves
+from intake.domain.documents import Document, Item, full_states, imputation_moves, release_moves
 from intake.domain.imputations import Imputation, ImputationState, Terms
 from intake.domain.rulebook import Rulebooks
 from intake.domain.titles import NOTHING, Entry, TitleLine
@@ -82,7 +82,7 @@ async def take(tx: Tx, rulebooks: Rulebooks, by: By, document_id: str, terms: Te
     if earlier is not None and not _uses_reservation(earlier, terms):
         return _replay(earlier, terms)
     line = imputations.line_for(terms, title.lines, by.language)
-    _refuse_untimely(rulebooks, title.document, line, terms)
+    _refuse_untimely(rulebooks, title.document, line, terms, earlier)
     if earlier is not None and earlier.line != line.line:
         raise _reused()
     met = await conditions.hold(tx, rulebooks, title.document, IMPUTATION, declared(terms, line), by.language)
@@ -114,9 +114,14 @@ def _reused() -> Invalid:
     return Invalid("IDEMPOTENCY_KEY_REUSED", "this declaration line was imputed with other content")
 
 
-def _refuse_untimely(rulebooks: Rulebooks, document: Document, line: TitleLine, terms: Terms) -> None:
+def _refuse_untimely(
+    rulebooks: Rulebooks, document: Document, line: TitleLine, terms: Terms, reserved: Imputation | None
+) -> None:
+    """What is reserved is used up also when others have filled the title since."""
     book = rulebooks.of(document)
-    if document.state not in book.kind(document.type).impute_in:
+    kind = book.kind(document.type)
+    imputed_in = full_states(kind) | frozenset(kind.impute_in) if reserved is not None else kind.impute_in
+    if document.state not in imputed_in:
         line.refuse_used_up()
         facts_of_state = {"state": document.state}
         raise Refused("INVALID_TRANSITION", "the title cannot be imputed in this state", facts=facts_of_state)

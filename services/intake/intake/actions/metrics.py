@@ -30,6 +30,10 @@ PAYMENTS_TOTAL = Counter(
     "Payments of titles by outcome. `exceeded` is a bank that paid more than customs imputed or an advance admits.",
     ["outcome"],
 )
+EXPIRIES_PARKED_TOTAL = Counter(
+    "portolan_intake_expiries_parked_total",
+    "Titles whose expiry failed and is tried again later. Any at all: read the log, and mend them.",
+)
 TITLES_EXPIRED_TOTAL = Counter(
     "portolan_intake_titles_expired_total",
     "Titles whose validity passed. A jump after quiet means that nobody swept for a while.",

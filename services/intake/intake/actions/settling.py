@@ -51,6 +51,11 @@ class Account:
         if caller.agency != self.recorder or self.terms.role not in caller.roles:
             raise Forbidden("FORBIDDEN", "only the title's own bank keeps its payments")
 
+    def require_own(self, caller: Principal, payment: Payment) -> None:
+        """Raises Forbidden: what a bank recorded it alone takes back, also when the title has changed banks since."""
+        if caller.agency != payment.agency or self.terms.role not in caller.roles:
+            raise Forbidden("FORBIDDEN", "only the bank that recorded a payment takes it back")
+
 
 async def account(tx: Tx, rulebooks: Rulebooks, document: Document) -> Account:
     """Raises NotFound for documents that nothing is paid of."""
@@ -157,10 +162,11 @@ async def cancel(
         document = await reading.visible(connection, asked, caller)
     async with db.transaction() as tx:
         held = await account(tx, rulebooks, await _locked(tx, document.id))
-        held.require_recorder(caller)
         payment = await store.payment(tx, document.id, payment_id.lower())
         if payment is None:
+            held.require_recorder(caller)
             raise NotFound("NOT_FOUND")
+        held.require_own(caller, payment)
         if payment.state is PaymentState.RECORDED:
             payment = await _take_back(tx, rulebooks, held, payment, caller, reason)
     return payment_representation.payment_json(payment)

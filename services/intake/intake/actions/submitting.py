@@ -19,7 +19,6 @@ from intake.domain.drafts import Origin
 from intake.domain.envelope import Envelope
 from intake.domain.parties import Filing
 from intake.domain.rulebook import BODY, Candidate, Judgement, Rulebook, Rulebooks
-from intake.domain.wording import violation
 from intake.store.submissions import EarlierAnswer, Key
 
 # Whoever may file anything; which documents, their types say.
@@ -162,9 +161,7 @@ class SubmissionDesk:
     def _read(self, request: bytes, language: str) -> Envelope:
         """A type nobody knows is the request's fault, before it is anybody's mandate. Raises Malformed or Invalid."""
         asked = envelope.read(request, language)
-        rules = self._rulebooks.in_force(clock.now()).rules(asked.type, language)
-        if rules.kind.declaration:
-            raise Invalid("INVALID_DOCUMENT", violations=[violation("/type", "FILED_BY_CUSTOMS", language)])
+        self._rulebooks.in_force(clock.now()).filed_by_traders(asked.type, language)
         return asked
 
     async def _filings(self, parties: set[Parties]) -> Mapping[Parties, Filing | PortolanError]:

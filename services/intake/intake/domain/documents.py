@@ -123,6 +123,11 @@ def imputation_moves(document: Document, kind: DocumentType, lines: Sequence[Tit
     return [move] if move is not None and move.to != document.state else []
 
 
+def full_states(kind: DocumentType) -> frozenset[str]:
+    """Where a title is when nothing remains."""
+    return frozenset(move.to for move in kind.transitions if move.event == IMPUTE_FULLY)
+
+
 def release_moves(document: Document, kind: DocumentType, lines: Sequence[TitleLine]) -> list[Transition]:
     """Back to partly imputed, or past it to where nothing was; the pack may write that as one move or as two."""
     if titles.is_full(lines):

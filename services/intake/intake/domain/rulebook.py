@@ -105,6 +105,13 @@ class Rulebook:
             raise Invalid("INVALID_DOCUMENT", violations=[violation("/type", "UNKNOWN_TYPE", language)])
         return found
 
+    def filed_by_traders(self, document_type: str, language: str) -> TypeRules:
+        """Raises Invalid for what customs alone files, too."""
+        found = self.rules(document_type, language)
+        if found.kind.declaration:
+            raise Invalid("INVALID_DOCUMENT", violations=[violation("/type", "FILED_BY_CUSTOMS", language)])
+        return found
+
     def kind(self, document_type: str) -> DocumentType:
         """Raises NotFound."""
         found = self.types.get(document_type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from kit import clock, ids
 from kit.database import Database, Tx
@@ -11,6 +12,7 @@ from prometheus_client import Counter
 from routing import domain, store
 from routing.domain import Case, InformationLapsed, Inquiry, Officer
 
+from .parking import apart
 from .said import say
 
 LAPSE_DOCUMENTS_MAX = 100
@@ -49,11 +51,14 @@ async def provide_information(
 
 
 async def lapse(database: Database, rulebooks: store.Rulebooks, now: datetime) -> int:
-    """One batch; answers how many documents it looked at."""
+    """One batch; answers how many documents it looked at. One that fails is parked, and the others go on."""
+    lapsed = 0
     async with database.transaction() as tx:
         found = await store.unanswered(tx, now, LAPSE_DOCUMENTS_MAX)
-        lapsed = [await _lapse(tx, rulebooks, document_id, now) for document_id in found]
-    INFORMATION_LAPSED_TOTAL.inc(sum(lapsed))
+        for document_id in found:
+            work = partial(_lapse, tx, rulebooks, document_id, now)
+            lapsed += await apart(tx, "information", document_id, now, work, store.park_information) or 0
+    INFORMATION_LAPSED_TOTAL.inc(lapsed)
     return len(found)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from kit import clock, ids, outbox
 from kit.database import Database, Tx
-from kit.errors import Invalid, Violation
+from kit.errors import Busy, Invalid, Violation
 from kit.wire import timestamp
 from packs.lint.table import examine_table
 from packs.model import Rule
@@ -27,6 +27,8 @@ RULES_TOPIC = "portolan.routing.rules.v1"
 REPLAY_CASES_MAX = 5_000
 CHANGED_KEPT_MAX = 1_000
 CASES_AT_ONCE = 200
+REPLAY_AGAIN_S = 10
+REPLAY_AGAIN = {"retry_after_seconds": str(REPLAY_AGAIN_S)}
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ async def propose(database: Database, rulebooks: Rulebooks, asked: Proposal) -> 
         latest, rules = await _latest(tx, rulebooks)
         if asked.based_on is not None and asked.based_on != latest.table:
             _refuse("/based_on", "RULES_MOVED_ON", f"the table last published is {latest.table or 'the pack itself'}")
-        written = list(asked.rules) if asked.rules is not None else _patched(asked.patch, rules)
-        return await _propose(tx, asked, latest, rules, written)
+        if asked.rules is not None:
+            return await _propose(tx, asked, latest, rules, list(asked.rules))
+        return await _propose(tx, _after_its_base(asked, latest), latest, rules, _patched(asked.patch, rules))
 
 
 async def roll_back(database: Database, rulebooks: Rulebooks, asked: Proposal, table_id: str) -> RuleTable:
@@ -69,10 +72,15 @@ async def roll_back(database: Database, rulebooks: Rulebooks, asked: Proposal, t
 
 
 async def replay(database: Database, rulebooks: Rulebooks, table_id: str, span: Span) -> RuleTable:
-    """Past cases, judged again by what is stored of them. The same span gives the same report."""
+    """Past cases, judged again by what is stored of them. The same span gives the same report.
+
+    One at a time, whoever asks; and where there is a past, of some of it.
+    """
     async with database.transaction() as tx:
         table = await tables.table(tx, table_id)
         table.must_be_open()
+        if not await tables.begin_replaying(tx):
+            raise Busy("RATE_LIMITED", "another replay is at work: one at a time", facts=REPLAY_AGAIN)
         report, changed, replayer = Report(), list[Changed](), Replayer(table.rules)
         async for case in _opened(tx, span):
             before, after, refused = replayer.outlooks(case, await rulebooks.of(case.document.pack_version, tx))
@@ -80,6 +88,8 @@ async def replay(database: Database, rulebooks: Rulebooks, table_id: str, span: 
                 document = case.document
                 told = (document.document_id, document.reference, document.document_type)
                 changed.append(Changed(*told, before, after))
+        if not report.cases and await tables.has_past(tx):
+            _refuse("/from", "EMPTY_SPAN", "no case was opened in this time: nothing is seen of what would change")
         (await tables.table(tx, table_id, locked=True)).must_be_open()
         await tables.save_replay(tx, table_id, _replayed(span, report, changed), changed)
         return await tables.table(tx, table_id)
@@ -128,6 +138,16 @@ async def _propose(
         warnings=tuple({"pointer": one.pointer, "message": one.message} for one in examined.warnings),
     )
     return await tables.propose(tx, table, asked.request_id, asked.fingerprint)
+
+
+def _after_its_base(asked: Proposal, latest: Latest) -> Proposal:
+    """A patch holds all of the table it changes: it may not bring that into force before its day."""
+    base = latest.in_force_from
+    if base is None or base <= clock.now():
+        return asked
+    if asked.effective_from is not None and asked.effective_from < base:
+        _refuse("/effective_from", "BEFORE_ITS_BASE", f"the table it changes is in force from {base.isoformat()} on")
+    return replace(asked, effective_from=asked.effective_from or base)
 
 
 async def _rules_of(tx: Tx, rulebooks: Rulebooks, pack_version: str, table_id: str) -> tuple[Rule, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from kit import ids
 from kit.database import Database, Tx
@@ -11,6 +12,7 @@ from prometheus_client import Counter
 from routing import domain, store
 from routing.domain import SILENCE, Missed, TaskDecided
 
+from .parking import apart
 from .said import say
 
 SILENT_DOCUMENTS_MAX = 100
@@ -23,10 +25,13 @@ TACIT_DECISIONS_TOTAL = Counter(
 
 
 async def fall_silent(database: Database, rulebooks: store.Rulebooks, now: datetime) -> int:
-    """One batch; answers how many documents it looked at."""
+    """One batch; answers how many documents it looked at. One that fails is parked, and the others go on."""
+    decided = list[TaskDecided]()
     async with database.transaction() as tx:
         found = await store.silent(tx, now, SILENT_DOCUMENTS_MAX)
-        decided = [fact for document_id in found for fact in await _fall_silent(tx, rulebooks, document_id, now)]
+        for document_id in found:
+            work = partial(_fall_silent, tx, rulebooks, document_id, now)
+            decided += await apart(tx, "silence", document_id, now, work, store.park_silence) or []
     for fact in decided:
         TACIT_DECISIONS_TOTAL.labels(fact.task.agency, fact.task.outcome).inc()
     return len(found)

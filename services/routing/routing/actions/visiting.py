@@ -27,6 +27,7 @@ from routing.domain import (
 )
 from routing.domain import appointments as rules
 
+from .deciding import standing_in
 from .said import say
 
 NO_SHOWS_TOTAL = Counter(
@@ -107,7 +108,7 @@ async def list_no_shows(
 async def _speak(database: Database, rulebooks: store.Rulebooks, officer: Officer, seek: Seek, word: Word) -> Spoken:
     async with database.transaction() as tx:
         before = await seek(tx)
-        who = officer.attends(before.case)
+        who = (await standing_in(tx, officer)).attends(before.case)
         procedure = before.case.procedure(await rulebooks.of(before.case.document.pack_version, tx))
         after, visit, facts = word(before, who, procedure, clock.now())
         await store.save_visits(tx, before, after)

@@ -52,6 +52,7 @@ def _(fact: VisitConfirmed, case: Case) -> Message:
         confirmed_at=timestamp(fact.confirmed_at),
         document_event=fact.document_event,
         is_agreed=fact.visit.is_agreed,
+        is_fixed=fact.visit.is_fixed,
     )
 
 

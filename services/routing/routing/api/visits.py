@@ -58,6 +58,7 @@ def visit(case: Case, given: Visit) -> pb.Visit:
         ended_by=given.ended_by,
         reason=given.reason,
         closed_at=timestamp(given.closed_at),
+        is_fixed=given.is_fixed,
     )
 
 

@@ -10,14 +10,15 @@ from kit.errors import Invalid, NotFound, Refused, Violation
 from packs.model import Step, VisitTerms
 
 from .cases import Case, CaseState, NewId, conclude, end
-from .facts import Fact, VisitConfirmed, VisitDeclined, VisitMissed, VisitProposed
+from .facts import Fact, TaskSigned, VisitConfirmed, VisitDeclined, VisitMissed, VisitProposed
 from .information import WORKING
 from .procedure import Procedure
-from .tasks import Decision, Signature, Task
+from .tasks import Decision, Signature, Task, must_be_compatible
 from .timers import calendar_named
 from .visits import OPERATOR, Attendant, NoShow, Party, Slot, Visit, VisitState
 
 NO_SHOW = "no_show"
+VISITS_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ def propose(
         raise NotFound("NOT_FOUND")
     if agenda.live is not None:
         raise Refused("INVALID_TRANSITION", "a visit is proposed already: confirm it, or decline it first")
-    # Each has an allowance of its own: nobody can use up another's.
-    if sum(visit.proposed_by.party == proposal.who.party for visit in agenda.visits) >= terms.proposals_max:
-        raise Refused("TOO_MANY_VISITS", f"no more than {terms.proposals_max} proposals of one party for one document")
+    is_fixed = _has_proposed_enough(agenda, proposal.who.party, terms)
+    if is_fixed:
+        _must_be_let_fix(agenda, proposal.who.party, terms)
     _must_be_possible(proposal.slot, terms, procedure, now)
     visit = Visit(
         id=new_id(),
@@ -81,7 +82,12 @@ def propose(
         proposed_at=now,
         parties=tuple(Party(name) for name in names),
         request_id=proposal.request_id,
-    ).confirmed(proposal.who, now)
+    )
+    if is_fixed:
+        visit = visit.fixed(proposal.who, now)
+        agreed = VisitConfirmed(visit, proposal.who, now, terms.confirmed)
+        return agenda.keeping(visit), visit, [VisitProposed(visit, terms.proposed), agreed]
+    visit = visit.confirmed(proposal.who, now)
     return agenda.keeping(visit), visit, [VisitProposed(visit, terms.proposed)]
 
 
@@ -110,6 +116,8 @@ def decline(
         return agenda, visit, []
     _, terms = _visiting(agenda.case, procedure)
     _must_be(visit, VisitState.PROPOSED, VisitState.CONFIRMED)
+    if visit.is_fixed and who.party == OPERATOR:
+        raise Refused("VISIT_FIXED", "the agency fixed this appointment, as no other could be agreed on")
     if visit.state is VisitState.CONFIRMED and visit.has_begun(now):
         raise Refused("INVALID_TRANSITION", "the visit has begun: say who did not come, or record it")
     visit = visit.declined(who, reason, now)
@@ -141,7 +149,10 @@ def miss(
 def record(
     agenda: Agenda, visit_id: str, who: Attendant, findings: str, procedure: Procedure, now: datetime, new_id: NewId
 ) -> tuple[Agenda, Visit, list[Fact]]:
-    """What an agency found decides its task; the last to record lets the case go on."""
+    """What an agency found decides its task; the last to record lets the case go on.
+
+    Who may record is who may decide: where two must sign, the second's record is the agency's.
+    """
     visit = agenda.visit(visit_id)
     party = visit.party(who.party)
     if not party.is_agency:
@@ -152,14 +163,48 @@ def record(
     _must_be(visit, VisitState.CONFIRMED)
     if party.recorded_at is not None:
         raise Refused("INVALID_TRANSITION", "the agency has recorded what it found")
-    visit, case, facts = visit.recorded(who, findings, now), agenda.case, list[Fact]()
+    case, facts, is_whole = agenda.case, list[Fact](), True
     for task in [task for task in _waiting(case, step) if task.agency == who.party]:
-        said = Decision(who.person, terms.recorded, comment=findings)
-        signed, _ = task.sign(Signature(new_id(), said, now), None)
+        said = _finding(task, who, terms.recorded, findings)
+        if _has_signed(task, said):
+            is_whole = False
+            continue
+        task.must_accept(*said.signers)
+        must_be_compatible(case.tasks, task, said.signers)
+        signature = Signature(new_id(), said, now)
+        signed, is_settled = task.sign(signature, None)
+        if not is_settled:
+            case, is_whole = case.with_task(signed), False
+            facts.append(TaskSigned(signed, signature))
+            continue
         outcome = step.outcomes[terms.recorded]
         case, more = conclude(case, signed.conclude(said, None, now), outcome, procedure, now, new_id)
         facts += more
+    visit = visit.recorded(who, findings, now) if is_whole else visit
     return replace(agenda, case=case).keeping(visit), visit, facts
+
+
+def _finding(task: Task, who: Attendant, outcome: str, findings: str) -> Decision:
+    absent = task.claimed_by if task.claimed_by in who.stands_for else ""
+    return Decision(who.person, outcome, comment=findings, on_behalf_of=absent)
+
+
+def _has_signed(task: Task, said: Decision) -> bool:
+    """The same words of the same person again, while a second signature is missing."""
+    return any(one.decision.words == said.words for one in task.live_signatures)
+
+
+def _has_proposed_enough(agenda: Agenda, party: str, terms: VisitTerms) -> bool:
+    """Each has an allowance of its own: nobody can use up another's."""
+    return sum(visit.proposed_by.party == party for visit in agenda.visits) >= terms.proposals_max
+
+
+def _must_be_let_fix(agenda: Agenda, party: str, terms: VisitTerms) -> None:
+    """Past its own allowance an agency fixes the slot, where the pack says so, and nobody else proposes."""
+    if party == OPERATOR or terms.fixed_by != "agency":
+        raise Refused("TOO_MANY_VISITS", f"no more than {terms.proposals_max} proposals of one party for one document")
+    if len(agenda.visits) >= VISITS_MAX:
+        raise Refused("TOO_MANY_VISITS", f"no more than {VISITS_MAX} visits of one document")
 
 
 def _after_absence(

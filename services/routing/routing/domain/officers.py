@@ -67,7 +67,7 @@ class Officer:
         if self.organisation_id in parties and FILER in self.roles:
             return Attendant(self.person, OPERATOR)
         if self.organisation_id not in parties and any(self._serves(task) for task in case.tasks):
-            return Attendant(self.person, self.agency)
+            return Attendant(self.person, self.agency, self.stands_for)
         raise NotFound("NOT_FOUND")
 
     def must_see_visits(self, case: Case) -> None:

@@ -81,6 +81,7 @@ class Latest:
     pack_version: str
     table: str = ""
     sequence: int = 0
+    in_force_from: datetime | None = None
 
 
 def differences(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> dict[str, list[str]]:

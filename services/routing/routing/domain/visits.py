@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -40,6 +40,8 @@ class Attendant:
 
     person: str
     party: str
+    # The absent colleagues whose delegate the person is, now.
+    stands_for: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Visit:
     reason: str = ""
     closed_at: datetime | None = None
     no_shows: tuple[NoShow, ...] = ()
+    # By an agency, for all: nobody could be brought to agree.
+    is_fixed: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -114,6 +118,11 @@ class Visit:
     def confirmed(self, who: Attendant, now: datetime) -> Visit:
         visit = self._with(replace(self.party(who.party), confirmed_by=who.person, confirmed_at=now))
         return replace(visit, state=VisitState.CONFIRMED) if visit.is_agreed else visit
+
+    def fixed(self, who: Attendant, now: datetime) -> Visit:
+        """All parties are held to it."""
+        parties = tuple(replace(party, confirmed_by=who.person, confirmed_at=now) for party in self.parties)
+        return replace(self, parties=parties, state=VisitState.CONFIRMED, is_fixed=True)
 
     def declined(self, who: Attendant, reason: str, now: datetime) -> Visit:
         return replace(self, state=VisitState.DECLINED, ended_by=who.party, reason=reason, closed_at=now)

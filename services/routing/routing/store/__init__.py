@@ -3,7 +3,17 @@
 from . import standing
 from . import tables as tables
 from .cases import case_of_document, case_of_task, open_cases, save_case, seen_case
-from .clocks import TACIT_RUNG, Late, claim_rungs, late, save_climbed, silent, unanswered
+from .clocks import (
+    TACIT_RUNG,
+    Late,
+    claim_rungs,
+    late,
+    park_information,
+    park_silence,
+    save_climbed,
+    silent,
+    unanswered,
+)
 from .history import Past, Question, history, note_non_conformities, pasts
 from .judgements import Judgement, judgement, opened_between
 from .packs import Rulebooks, load_pack, whole_pack
@@ -45,6 +55,8 @@ __all__ = [
     "open_cases",
     "opened_between",
     "page",
+    "park_information",
+    "park_silence",
     "parties_of",
     "pasts",
     "save_case",

@@ -59,11 +59,12 @@ async def unanswered(tx: Tx, now: datetime, batch_max: int) -> list[str]:
         from information_requests
         join cases on cases.document_id = information_requests.document_id
         where information_requests.state = 'OPEN' and information_requests.due_at <= %s
+            and (information_requests.parked_until is null or information_requests.parked_until <= %s)
         order by information_requests.due_at
         limit %s
         for update of cases skip locked
         """,
-        [now, batch_max],
+        [now, now, batch_max],
     )
     return list(dict.fromkeys(row[0] for row in await cursor.fetchall()))
 
@@ -77,14 +78,36 @@ async def silent(tx: Tx, now: datetime, batch_max: int) -> list[str]:
         join tasks on tasks.id = timers.task_id
         join cases on cases.id = tasks.case_id
         where timers.kind = 'tacit' and timers.state = 'ARMED' and timers.fire_at <= %s
+            and (timers.parked_until is null or timers.parked_until <= %s)
             and not exists (select from escalations where timer_id = timers.id and rung = %s)
         order by timers.fire_at
         limit %s
         for update of cases, timers skip locked
         """,
-        [now, TACIT_RUNG, batch_max],
+        [now, now, TACIT_RUNG, batch_max],
     )
     return list(dict.fromkeys(row[0] for row in await cursor.fetchall()))
+
+
+async def park_silence(tx: Tx, document_id: str, until: datetime) -> None:
+    """The document's clocks of silence go on running; nobody looks at them until then."""
+    await tx.execute(
+        """
+        update timers
+        set parked_until = %s
+        from tasks
+        where tasks.id = timers.task_id and tasks.document_id = %s
+            and timers.kind = 'tacit' and timers.state = 'ARMED'
+        """,
+        [until, document_id],
+    )
+
+
+async def park_information(tx: Tx, document_id: str, until: datetime) -> None:
+    await tx.execute(
+        "update information_requests set parked_until = %s where document_id = %s and state = 'OPEN'",
+        [until, document_id],
+    )
 
 
 async def claim_rungs(tx: Tx, claims: Sequence[tuple[str, Missed]], now: datetime) -> set[tuple[str, str]]:

@@ -18,6 +18,8 @@ from routing.domain import Changed, Latest, RuleTable, TableState
 
 # Who publishes holds it until the end: tables are numbered one after another.
 PUBLISHING_LOCK = 7_301_002
+# One replay at a time, of whatever table: each judges thousands of cases.
+REPLAYING_LOCK = 7_301_003
 COLUMNS = """
     id, pack_version, based_on, rules::text as rules, effective_from, note, changes::text as changes,
     warnings::text as warnings, proposed_by, proposed_at,
@@ -43,17 +45,34 @@ async def latest(tx: Tx, pack_version: str) -> Latest:
                 select id from rule_tables where state = 'PUBLISHED' and pack_version = %s
                 order by sequence desc limit 1
             ), ''),
-            coalesce((select max(sequence) from rule_tables), 0)
+            coalesce((select max(sequence) from rule_tables), 0),
+            (
+                select in_force_from from rule_tables where state = 'PUBLISHED' and pack_version = %s
+                order by sequence desc limit 1
+            )
         """,
-        [pack_version],
+        [pack_version, pack_version],
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - it has no condition
-    return Latest(pack_version, row[0], row[1])
+    return Latest(pack_version, row[0], row[1], row[2])
 
 
 async def begin_publishing(tx: Tx) -> None:
     await tx.execute("select pg_advisory_xact_lock(%s)", [PUBLISHING_LOCK])
+
+
+async def begin_replaying(tx: Tx) -> bool:
+    """Whether nobody else replays now."""
+    cursor = await tx.cursor(row_factory=tuple_row).execute("select pg_try_advisory_xact_lock(%s)", [REPLAYING_LOCK])
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def has_past(tx: Tx) -> bool:
+    """Whether there is any case to replay."""
+    cursor = await tx.execute("select 1 from cases limit 1")
+    return await cursor.fetchone() is not None
 
 
 async def propose(tx: Tx, table: RuleTable, request_id: str, fingerprint: str) -> RuleTable:

@@ -20,9 +20,9 @@ from .cases import locked
 UPSERT_VISIT = """
 insert into visits (
     id, case_id, document_id, number, step, place, starts_at, ends_at, proposed_by, person, proposed_at, request_id,
-    state, ended_by, reason, closed_at
+    state, ended_by, reason, closed_at, is_fixed
 )
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 on conflict (id) do update set
     state = excluded.state, ended_by = excluded.ended_by, reason = excluded.reason, closed_at = excluded.closed_at
 """
@@ -188,6 +188,7 @@ def _visit(row: rows.Row, parties: list[Party], no_shows: list[NoShow]) -> Visit
         reason=row["reason"],
         closed_at=row["closed_at"],
         no_shows=tuple(no_shows),
+        is_fixed=row["is_fixed"],
     )
 
 
@@ -214,7 +215,7 @@ def _visit_values(case: Case, visit: Visit) -> list[Any]:
         *(visit.id, case.id, case.document.document_id, visit.number, visit.step),
         *(slot.place, slot.starts_at, slot.ends_at),
         *(visit.proposed_by.party, visit.proposed_by.person, visit.proposed_at, visit.request_id),
-        *(visit.state, visit.ended_by, visit.reason, visit.closed_at),
+        *(visit.state, visit.ended_by, visit.reason, visit.closed_at, visit.is_fixed),
     ]
 
 

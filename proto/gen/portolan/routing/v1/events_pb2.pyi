@@ -773,6 +773,7 @@ class VisitConfirmed(_message.Message):
     CONFIRMED_AT_FIELD_NUMBER: _builtins.int
     DOCUMENT_EVENT_FIELD_NUMBER: _builtins.int
     IS_AGREED_FIELD_NUMBER: _builtins.int
+    IS_FIXED_FIELD_NUMBER: _builtins.int
     visit_id: _builtins.str
     case_id: _builtins.str
     document_id: _builtins.str
@@ -785,6 +786,8 @@ class VisitConfirmed(_message.Message):
     place: _builtins.str
     document_event: _builtins.str
     is_agreed: _builtins.bool
+    is_fixed: _builtins.bool
+    """An agency fixed it for all, as no other could be agreed on."""
     @_builtins.property
     def agencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -812,10 +815,11 @@ class VisitConfirmed(_message.Message):
         confirmed_at: _timestamp_pb2.Timestamp | None = ...,
         document_event: _builtins.str = ...,
         is_agreed: _builtins.bool = ...,
+        is_fixed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["confirmed_at", b"confirmed_at", "ends_at", b"ends_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agencies", b"agencies", "case_id", b"case_id", "confirmed_at", b"confirmed_at", "confirmed_by", b"confirmed_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "ends_at", b"ends_at", "is_agreed", b"is_agreed", "number", b"number", "party", b"party", "place", b"place", "reference", b"reference", "starts_at", b"starts_at", "step", b"step", "visit_id", b"visit_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agencies", b"agencies", "case_id", b"case_id", "confirmed_at", b"confirmed_at", "confirmed_by", b"confirmed_by", "document_event", b"document_event", "document_id", b"document_id", "document_type", b"document_type", "ends_at", b"ends_at", "is_agreed", b"is_agreed", "is_fixed", b"is_fixed", "number", b"number", "party", b"party", "place", b"place", "reference", b"reference", "starts_at", b"starts_at", "step", b"step", "visit_id", b"visit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1211,6 +1211,7 @@ class Visit(_message.Message):
     ENDED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CLOSED_AT_FIELD_NUMBER: _builtins.int
+    IS_FIXED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     document_id: _builtins.str
     reference: _builtins.str
@@ -1222,6 +1223,8 @@ class Visit(_message.Message):
     ended_by: _builtins.str
     """Who declined it, or told of an absence; and the reason given."""
     reason: _builtins.str
+    is_fixed: _builtins.bool
+    """An agency fixed it for all, as no other could be agreed on."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1249,10 +1252,11 @@ class Visit(_message.Message):
         ended_by: _builtins.str = ...,
         reason: _builtins.str = ...,
         closed_at: _timestamp_pb2.Timestamp | None = ...,
+        is_fixed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "ends_at", b"ends_at", "proposed_at", b"proposed_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "document_id", b"document_id", "ended_by", b"ended_by", "ends_at", b"ends_at", "id", b"id", "number", b"number", "parties", b"parties", "place", b"place", "proposed_at", b"proposed_at", "proposed_by", b"proposed_by", "reason", b"reason", "reference", b"reference", "starts_at", b"starts_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "document_id", b"document_id", "ended_by", b"ended_by", "ends_at", b"ends_at", "id", b"id", "is_fixed", b"is_fixed", "number", b"number", "parties", b"parties", "place", b"place", "proposed_at", b"proposed_at", "proposed_by", b"proposed_by", "reason", b"reason", "reference", b"reference", "starts_at", b"starts_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
