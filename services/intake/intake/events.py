@@ -21,7 +21,7 @@ from portolan.type.v1 import type_pb2
 from intake.actions import conditions
 from intake.actions.catalogue import publish
 from intake.actions.conditions import Agreed, Imposed
-from intake.actions.hearing import Happening, hear, hear_result
+from intake.actions.hearing import Happening, hear_result
 from intake.actions.informing import Asked, Lapsed, asked, lapsed
 from intake.actions.listening import Heard, hear_all
 from intake.domain.documents import SYSTEM, Item
@@ -254,6 +254,7 @@ HEARD: Mapping[type[Message], Callable[[Any], Happening]] = {
     routing.CaseOpened: case_opened,
     routing.TaskOpened: task_opened,
     routing.TaskSigned: task_signed,
+    routing.TaskDecided: task_decided,
     routing.CaseClosed: case_closed,
     routing.DeadlineMissed: deadline_missed,
     routing.DeadlineNear: deadline_near,
@@ -277,23 +278,20 @@ def handlers(rulebooks: Rulebooks) -> Mapping[type[Message], Handler]:
     async def published(tx: Tx, _: Event, said: routing.RulesPublished) -> None:
         await publish(tx, published_table(said), said.rules_json, wire.moment(said.published_at))
 
-    async def decided(tx: Tx, _: Event, said: routing.TaskDecided) -> None:
-        await hear(tx, rulebooks, task_decided(said))
-        if said.imposes or said.satisfies:
-            await conditions.agreed(tx, rulebooks, conditions_agreed(said))
-
     async def found(tx: Tx, _: Event, said: routing.ControlResult) -> None:
         await hear_result(tx, rulebooks, control_result(said))
 
     async def told(tx: Tx, heard: Sequence[consumer.Heard]) -> None:
         translated = [(event, HEARD[type(message)](message)) for event, message in heard]
         await hear_all(tx, rulebooks, [Heard(happening, event.traceparent) for event, happening in translated])
+        for _, message in heard:
+            if isinstance(message, routing.TaskDecided) and (message.imposes or message.satisfies):
+                await conditions.agreed(tx, rulebooks, conditions_agreed(message))
 
     more: dict[type[Message], Handler] = {
         routing.InformationRequested: requested,
         routing.InformationLapsed: lapse,
         routing.ControlResult: found,
-        routing.TaskDecided: decided,
         routing.RulesPublished: published,
     }
     return {**dict.fromkeys(HEARD, Together(told)), **more}
