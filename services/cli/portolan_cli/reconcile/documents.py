@@ -31,14 +31,12 @@ INTAKE = """
         (
             select json_agg(json_build_array(version, extract(epoch from decided_at)) order by version)
             from amendments where amendments.document_id = documents.document_id and amendments.state = 'ACCEPTED'
-        ),
-        (
-            select json_object_agg(task_id, is_open)
-            from document_tasks as task where task.document_id = documents.document_id
         )
     from documents
     order by documents.document_id
 """
+# By itself: intake has no index of all tasks by document, and a scan of them for each would never end.
+SHOWN = "select document_id::text, task_id, is_open from document_tasks order by document_tasks.document_id"
 ROUTING = """
     select document_id, id, state,
         (select json_object_agg(task.id, task.state) from tasks as task where task.case_id = cases.id)
@@ -61,7 +59,6 @@ class Accepted:
     submitted_at: datetime
     states: list[list[Any]] | None
     amended: list[list[Any]] | None
-    tasks: dict[str, bool] | None
 
     def milestones(self) -> Iterator[Milestone]:
         """Each once: a state that is reached again costs nothing more."""
@@ -82,6 +79,7 @@ def examine(books: Books, report: Report) -> None:
     kinds, tariff = Kinds(books), Tariff(books)
     streams = {
         "intake": books.stream("intake", INTAKE),
+        "tasks": books.stream("intake", SHOWN),
         "cases": books.stream("routing", ROUTING),
         "charges": books.stream("billing", CHARGED),
         "billed": books.stream("billing", BILLED),
@@ -112,7 +110,7 @@ _SERVICE = {"billed": "billing", "notified": "notifications"}
 def _examine_document(report: Report, document: Accepted, side: Side, kinds: Kinds, tariff: Tariff) -> None:
     kind = kinds.of(document)
     _cases(report, document, side["cases"], kind)
-    _tasks(report, document, side["cases"])
+    _tasks(report, document, side)
     _told(report, document, side)
     if side["billed"]:
         _charges(report, document, side, kind, tariff)
@@ -131,10 +129,10 @@ def _has_begun(document: Accepted, kind: DocumentType) -> bool:
     return any(state in kind.case_begins_in for state, _, _ in document.states or ())
 
 
-def _tasks(report: Report, document: Accepted, cases: list[Row]) -> None:
+def _tasks(report: Report, document: Accepted, side: Side) -> None:
     """What routing has decided intake has closed; what it has not, intake shows as open."""
-    routed = {task: state for case in cases for task, state in (case[3] or {}).items()}
-    shown = document.tasks or {}
+    routed = {task: state for case in side["cases"] for task, state in (case[3] or {}).items()}
+    shown = {str(task): bool(is_open) for _, task, is_open in side["tasks"]}
     report.look(TASKS, len(routed))
     for task in sorted(set(routed) | set(shown)):
         if task not in shown:
