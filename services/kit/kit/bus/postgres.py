@@ -164,7 +164,7 @@ class PostgresSubscription:
                 order by log.position
                 limit %s
             ) as log
-            order by time, log.position
+            order by time, log.topic, log.position
             """,
             [self._topics, self._group, events_max],
         )
