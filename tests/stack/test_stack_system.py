@@ -53,7 +53,7 @@ def test_every_kind_of_every_service_has_a_process_of_its_own(stack: Stack, serv
     )
     offered = set(asked.stderr.rpartition("usage:")[2].split(f"{service} ")[-1].strip().split(" | "))
     ours = {kind for name, kind in stack.processes if name == service}
-    assert ours == offered - {"all", "bootstrap", "replay", "redrive", *system.JOBS}
+    assert ours == offered - {"all", "bootstrap", "replay", "dead", *system.JOBS}
     assert len({stack.process(service, kind).pid for kind in ours}) == len(ours)
 
 
