@@ -178,3 +178,11 @@ async def test_who_leaves_says_so_first(mint: TokenMint) -> None:
         await asyncio.sleep(0.05)
         assert (await house.http.get("/readyz")).status_code == 503
         assert (await house.submit("k")).status_code == 201
+
+
+async def test_a_question_that_plans_and_prices_costs_by_its_work(mint: TokenMint) -> None:
+    """It used to cost what reading one code list costs."""
+    async with a_house(mint, open_reads_per_minute=15) as house:
+        question = {"hs_code": "640399", "country": "CN", "direction": "import"}
+        answers = [await house.http.post("/v1/procedures:simulate", json=question) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
