@@ -9,12 +9,16 @@ import pytest
 from kit import telemetry
 from kit.database import Database
 from kit.migrate import migrate
+from kit.shared import redis
+from kit.shared.redis import RedisShared
+from kit.shared.sturdy import Sturdy
 from kit.testing import TokenMint, create_database
+from portolan_cli.embedded import ports
 from portolan_cli.embedded.postgres import EmbeddedPostgres
 from portolan_cli.stack.servers import Servers
 
 from tests import servers
-from tests.kit.redis_server import RedisServer, free_port
+from tests.kit.redis_server import PATIENT_MS, RedisServer
 
 telemetry.start("tests")
 
@@ -80,8 +84,24 @@ def mint() -> TokenMint:
 
 
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer(free_port())
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    servers.require("redis")
+    server = RedisServer(tmp_path, ports.free(), "portolan-tests")
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def patient_with_redis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is not an absent Redis, but where a test says that it is frozen."""
+    if "frozen" not in request.node.name:
+        monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
+
+
+@pytest.fixture
+async def shared(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sturdy]:
+    monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
+    made = Sturdy(RedisShared(redis_server.url), 1)
+    yield made
+    await made.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from gateway import main
 from gateway.settings import GatewaySettings
 from kit.auth import Principal
 from kit.testing import TokenMint, a_principal
+from portolan_cli.embedded import ports
 
 from tests.gateway.fakes.services import FakeServices
 
@@ -43,18 +43,11 @@ class House:
         return await self.http.post("/v1/documents", content=content, headers=own | dict(headers))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.asynccontextmanager
 async def a_house(mint: TokenMint, **settings: Any) -> AsyncIterator[House]:
     services = FakeServices(mint)
     await services.start_all()
-    port = free_port()
+    port = ports.free()
     chosen = GatewaySettings(**{"http_port": port, "drain_s": 0.0, **services.targets(), **settings})
     stop = asyncio.Event()
     running = asyncio.create_task(main.serve(chosen, stop))

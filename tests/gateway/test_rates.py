@@ -19,18 +19,12 @@ from kit.shared.inprocess import InProcess
 from kit.testing import TokenMint
 
 from tests.gateway.house import House, a_house
-from tests.kit.redis_server import RedisServer
+from tests.kit.redis_server import SLACK_S, RedisServer
 
 LIMIT = 1_000
-# What the machine itself may take beside, with all its cores busy.
-SLACK_S = 0.8
-PATIENT_MS = 5_000
 
 
-@pytest.fixture(autouse=True)
-def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "frozen" not in request.node.name:
-        monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
+pytestmark = pytest.mark.usefixtures("patient_with_redis")
 
 
 class Counted(InProcess):
@@ -141,7 +135,7 @@ async def test_redis_killed_or_flushed_under_requests_is_no_failure_and_bounds_h
 ) -> None:
     """Alone each allows its half: together no more than the limit again. Nobody sees a 5xx."""
     assert await statuses(two_houses, 10) == {201: 10}
-    redis_server.kill()
+    redis_server.kill9()
     found = await statuses(two_houses, 60)
     assert set(found) <= {201, 429}
     assert found[201] <= 40
@@ -154,7 +148,7 @@ async def test_redis_killed_or_flushed_under_requests_is_no_failure_and_bounds_h
 async def test_redis_frozen_delays_no_request_by_more_than_its_timeout(
     two_houses: list[House], redis_server: RedisServer
 ) -> None:
-    redis_server.freeze()
+    redis_server.pause()
     took = []
     for number in range(30):
         began = time.monotonic()

@@ -222,7 +222,7 @@ async def test_without_redis_the_status_is_degraded_and_everything_works(
     with_redis: House, redis_server: RedisServer
 ) -> None:
     assert (await eventually(with_redis, "redis", "OK"))["status"] == "ok"
-    redis_server.kill()
+    redis_server.kill9()
     shown = await eventually(with_redis, "redis", "REDIS_AWAY")
     assert (shown["status"], shown["accepts_submissions"]) == ("degraded", True)
     assert of(shown, "redis")["state"] == "degraded"

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from intake.actions import directory
 from intake.actions.directory import Directory, ProfilesTold
 from kit.errors import Unavailable
-from kit.shared import redis
-from kit.shared.redis import RedisShared
 from kit.shared.sturdy import Sturdy
 from portolan.identity.v1 import identity_pb2
 
 from tests.intake.builders import FakeIdentity
 from tests.kit.redis_server import RedisServer
-
-
-@pytest.fixture
-async def shared(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sturdy]:
-    monkeypatch.setattr(redis, "TIMEOUT_MS", 5_000)
-    made = Sturdy(RedisShared(redis_server.url), 1)
-    yield made
-    await made.close()
 
 
 def a_process(identity: FakeIdentity, shared: Sturdy) -> Directory:
@@ -58,7 +46,7 @@ async def test_an_applicant_is_asked_for_each_time(shared: Sturdy, monkeypatch: 
 
 
 async def test_without_redis_each_process_asks_for_itself(shared: Sturdy, redis_server: RedisServer) -> None:
-    redis_server.kill()
+    redis_server.kill9()
     identity = FakeIdentity()
     for _ in range(2):
         assert (await a_process(identity, shared).profile("org-a")).billing_mode == "subscriber"

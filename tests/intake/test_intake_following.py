@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 from intake.actions import following
@@ -12,8 +11,6 @@ from intake.actions.hearing import Happening
 from intake.domain.documents import Item
 from kit import clock
 from kit.errors import Malformed, NotFound
-from kit.shared import redis
-from kit.shared.redis import RedisShared
 from kit.shared.sturdy import Sturdy
 from portolan.intake.v1 import intake_pb2 as pb
 
@@ -91,14 +88,6 @@ async def test_nobody_is_kept_waiting_when_intake_leaves(window: Window) -> None
         assert await follow(window.db, watch, the_broker(), document_id, 1_000, 15) == []
 
 
-@pytest.fixture
-async def shared(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sturdy]:
-    monkeypatch.setattr(redis, "TIMEOUT_MS", 5_000)
-    made = Sturdy(RedisShared(redis_server.url), 1)
-    yield made
-    await made.close()
-
-
 async def hinted(watch: TimelineWatch) -> None:
     listener = watch._listener
     assert listener is not None
@@ -138,7 +127,7 @@ async def test_without_redis_the_poll_goes_on(window: Window, shared: Sturdy, re
     watch, stop = TimelineWatch(window.db, shared), asyncio.Event()
     running, alive = asyncio.create_task(watch.run(stop)), asyncio.create_task(shared.run(stop))
     await hinted(watch)
-    redis_server.kill()
+    redis_server.kill9()
     waiter = asyncio.create_task(follow(window.db, watch, the_broker(), document_id, before, 15))
     await asyncio.sleep(0.1)
     await told(window, document_id, 1)

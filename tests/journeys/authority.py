@@ -116,11 +116,17 @@ def key_of(demo: Demo, organisation_id: str) -> str:
 
 def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
     """A well-formed body for each operation that takes one, so that what refuses is the caller, not the body."""
-    unit = world.title["body"]["lines"][0]["quantity"]["unit"]
-    filing = submission(portolan, demo)
-    stranger = demo.organisation_id("exporter")
     return {
-        "tell_declaration": {"event_id": new_key(), "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
+        **_of_documents(world, submission(portolan, demo)),
+        **_of_titles(world.title["body"]["lines"][0]["quantity"]["unit"]),
+        **_OF_CASES,
+        **_OF_PEOPLE,
+        **_of_mandates(demo.organisation_id("exporter")),
+    }
+
+
+def _of_documents(world: World, filing: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
         "submit_document": filing,
         "simulate_document": filing,
         "prefill_document": {"type": filing["type"], "from": [world.title["reference"]]},
@@ -133,40 +139,59 @@ def bodies(world: World, portolan: Portolan, demo: Demo) -> Mapping[str, Any]:
         "change_draft": {"label": "not mine"},
         "copy_document": {},
         "copy_draft": {},
+        "store_attachment": {"a": "stranger's file"},
+    }
+
+
+def _of_titles(unit: str) -> Mapping[str, Any]:
+    return {
         "change_bank": {"bank": "011"},
         "impute_title": imputation("X1", "1", unit),
         "cancel_imputation": {},
         "record_payment": payment("P1", 1),
         "cancel_payment": {},
         "clear_title": {"reconciled": True},
-        "store_attachment": {"a": "stranger's file"},
-        "simulate_procedure": {"hs_code": "640399", "country": "CN", "direction": "import"},
-        "propose_rules": {"patch": {"removed": ["R27"]}},
-        "replay_rules": {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"},
-        "decide_task": {"outcome": "accept"},
-        "propose_visit": {"place": "Quai 3", **slot(1)},
-        "decline_visit": {"reason": "not mine"},
-        "report_no_show": {"party": "operator"},
-        "record_visit": {"findings": "not mine"},
-        "request_information": {"questions": ["Why?"], "reason": "not mine"},
-        "provide_information": {"answers": [{"question": 1, "answer": "not mine"}]},
-        "satisfy_condition": {"attachment": "0" * 64},
-        "assign_task": {"person": "nobody"},
-        "create_absence": {
-            **{"delegate": "a-colleague", "from": "2030-01-01T08:00:00Z", "to": "2030-01-02T08:00:00Z"},
-        },
-        "register_organisation": {
-            **{"name": "Nobody", "kind": "broker", "language": "en", "billing_mode": "subscriber"},
-        },
-        "register_user": {
-            **{"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
-            **{"password": "correct horse battery staple"},
-        },
-        "invite_user": {"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
-        "change_user_roles": {"roles": ["declarant"]},
-        "register_client": {"name": "x", "roles": ["declarant"], "responsible_user_id": "x"},
-        "create_webhook_endpoint": WEBHOOK,
-        "put_notification_preferences": {"muted": []},
+    }
+
+
+_OF_CASES: Mapping[str, Any] = {
+    "tell_declaration": {"event_id": new_key(), "event": "COUPLED", "occurred_at": "2026-06-15T10:00:00Z"},
+    "simulate_procedure": {"hs_code": "640399", "country": "CN", "direction": "import"},
+    "propose_rules": {"patch": {"removed": ["R27"]}},
+    "replay_rules": {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"},
+    "decide_task": {"outcome": "accept"},
+    "propose_visit": {"place": "Quai 3", **slot(1)},
+    "decline_visit": {"reason": "not mine"},
+    "report_no_show": {"party": "operator"},
+    "record_visit": {"findings": "not mine"},
+    "request_information": {"questions": ["Why?"], "reason": "not mine"},
+    "provide_information": {"answers": [{"question": 1, "answer": "not mine"}]},
+    "satisfy_condition": {"attachment": "0" * 64},
+    "assign_task": {"person": "nobody"},
+    "create_absence": {
+        **{"delegate": "a-colleague", "from": "2030-01-01T08:00:00Z", "to": "2030-01-02T08:00:00Z"},
+    },
+}
+
+
+_OF_PEOPLE: Mapping[str, Any] = {
+    "register_organisation": {
+        **{"name": "Nobody", "kind": "broker", "language": "en", "billing_mode": "subscriber"},
+    },
+    "register_user": {
+        **{"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
+        **{"password": "correct horse battery staple"},
+    },
+    "invite_user": {"email": "x@nobody.example", "name": "X", "language": "en", "roles": ["declarant"]},
+    "change_user_roles": {"roles": ["declarant"]},
+    "register_client": {"name": "x", "roles": ["declarant"], "responsible_user_id": "x"},
+    "create_webhook_endpoint": WEBHOOK,
+    "put_notification_preferences": {"muted": []},
+}
+
+
+def _of_mandates(stranger: str) -> Mapping[str, Any]:
+    return {
         "grant_mandate": {
             **{"agent_organisation_id": stranger, "powers": ["file"], "document_types": []},
             **{"valid_from": "2026-01-01T00:00:00Z", "valid_to": "2030-01-01T00:00:00Z"},

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from portolan_cli import demo_file
 from portolan_cli.client import Portolan
 from portolan_cli.demo_file import Actor, Demo
+from portolan_cli.embedded import ports
 
 READY_S_MAX = 60.0
 STOP_S_MAX = 30.0
@@ -94,22 +95,32 @@ class System:
         return content
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def home() -> Iterator[Path]:
+    """Of one system, reachable by its database's own user."""
+    with tempfile.TemporaryDirectory(prefix="portolan-journeys-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def a_system(environment: Mapping[str, str] | None = None) -> Iterator[System]:
+    """Started, and stopped in the end; its processes see the environment beside ours."""
+    with home() as folder, pytest.MonkeyPatch.context() as patch:
+        running = System(folder, ports.free())
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
+        running.start()
+        patch.undo()
+        yield running
+        running.stop()
 
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """One for the session; tests that kill leave it running."""
-    with tempfile.TemporaryDirectory(prefix="portolan-journeys-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        running = System(home, free_port())
-        running.start()
+    with a_system() as running:
         yield running
-        running.stop()
 
 
 @pytest.fixture(scope="session")

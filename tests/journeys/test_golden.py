@@ -1,9 +1,7 @@
 """The pack's golden cases, each from submission to its end, over public HTTP; together they make every move."""
 
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import packs
@@ -12,7 +10,7 @@ from packs.reader import default_pack_path
 from portolan_cli.demo_file import Demo
 from portolan_cli.golden import Case, Play, coverage, load_all, load_moves, play
 
-from tests.journeys.conftest import System, free_port
+from tests.journeys.conftest import System, a_system
 
 CASES = [*load_all(default_pack_path()), *load_moves(default_pack_path())]
 HALF_A_YEAR = timedelta(days=180)
@@ -21,13 +19,8 @@ HALF_A_YEAR = timedelta(days=180)
 @pytest.fixture(scope="module")
 def moved_on() -> Iterator[System]:
     """Of its own: nobody else wants to live half a year later."""
-    with tempfile.TemporaryDirectory(prefix="portolan-moved-on-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        running = System(home, free_port())
-        running.start()
+    with a_system() as running:
         yield running
-        running.stop()
 
 
 class Theatre:

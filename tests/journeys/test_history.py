@@ -10,8 +10,9 @@ import httpx
 import psycopg
 import pytest
 from portolan_cli.client import Portolan
+from portolan_cli.embedded import ports
 
-from tests.journeys.conftest import System, free_port
+from tests.journeys.conftest import System
 
 DOCUMENTS, COMPANIES, DAYS = 40, 20, 14
 UNTIL = "2026-11-20T16:00:00"
@@ -61,7 +62,7 @@ def test_a_past_is_lived_once_and_alike_and_the_window_goes_on(tmp_path: Path) -
     assert first["overtaken"] == {}
     told = [{name: value for name, value in one.items() if name != "took_s"} for one in (first, second)]
     assert told[0] == told[1], "references, states, amounts and moments are those of the seed"
-    _goes_on(System(tmp_path / "first", free_port()))
+    _goes_on(System(tmp_path / "first", ports.free()))
 
 
 def _goes_on(system: System) -> None:

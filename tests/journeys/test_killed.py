@@ -1,19 +1,18 @@
 """kill -9 of any process, at any moment: the same final states, charges and notifications."""
 
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from packs.reader import default_pack_path
 from portolan_cli.client import Portolan
 from portolan_cli.demo_file import Demo
+from portolan_cli.embedded import ports
 from portolan_cli.golden import load_all, play
 
-from tests.journeys.conftest import SERVICES, System, free_port
+from tests.journeys.conftest import SERVICES, System, home
 
 CASES = load_all(default_pack_path())
 PAUSES_S = (0.15, 0.9)
@@ -61,10 +60,8 @@ def test_a_service_killed_during_the_demo_changes_nothing_but_the_time_it_takes(
 
 @pytest.fixture
 def own_system() -> Iterator[System]:
-    with tempfile.TemporaryDirectory(prefix="portolan-own-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        yield System(home, free_port())
+    with home() as folder:
+        yield System(folder, ports.free())
 
 
 def test_the_whole_tree_killed_starts_again_on_the_same_data_and_then_stops_cleanly(own_system: System) -> None:

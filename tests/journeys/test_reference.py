@@ -5,9 +5,7 @@
 
 import copy
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from packs.reader import default_pack_path
@@ -15,7 +13,7 @@ from portolan_cli.reference import acts
 from portolan_cli.reference.book import Book
 from portolan_cli.reference.run import run
 
-from tests.journeys.conftest import System, free_port
+from tests.journeys.conftest import System, a_system
 
 DOCUMENTS = int(os.environ.get("PORTOLAN_REFERENCE_DOCUMENTS", "150"))
 SECONDS_EACH_MAX = 2
@@ -26,13 +24,8 @@ MISREAD_DOCUMENTS, MISREAD_PATIENCE_S = 12, 4.0
 @pytest.fixture
 def window() -> Iterator[System]:
     """Each its own: a run moves it on by more than half a year."""
-    with tempfile.TemporaryDirectory(prefix="portolan-reference-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        running = System(home, free_port())
-        running.start()
+    with a_system() as running:
         yield running
-        running.stop()
 
 
 @pytest.mark.timeout(300 + SECONDS_EACH_MAX * DOCUMENTS)

@@ -12,9 +12,10 @@ import pytest
 import yaml
 from packs.lint import lint
 from packs.reader import PACKS_FOLDER
+from portolan_cli.embedded import ports
 from portolan_cli.golden import Case, Play, coverage, load_all, load_moves, play
 
-from tests.journeys.conftest import System, free_port
+from tests.journeys.conftest import System
 
 COUNTRY = PACKS_FOLDER / "meridia"
 ADDED = Path(__file__).parent / "added_type"
@@ -46,7 +47,7 @@ def second() -> Iterator[System]:
         home.mkdir()
         Path(folder).chmod(0o755)
         home.chmod(0o755)
-        running = System(home, free_port(), with_the_added_type(COUNTRY, Path(folder)))
+        running = System(home, ports.free(), with_the_added_type(COUNTRY, Path(folder)))
         running.start()
         yield running
         running.stop()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from portolan_cli.client import Portolan
 
 from tests.journeys.bodies import new_key, submission
-from tests.journeys.conftest import System, free_port
+from tests.journeys.conftest import System, a_system
 from tests.kit.collector import Collector, Told, collecting
 
 EFFECTS_S_MAX = 30.0
@@ -34,15 +32,8 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="module")
 def traced(collector: Collector) -> Iterator[System]:
-    with tempfile.TemporaryDirectory(prefix="portolan-traces-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        running = System(home, free_port())
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PORTOLAN_TRACE_ENDPOINT", collector.endpoint)
-            running.start()
+    with a_system({"PORTOLAN_TRACE_ENDPOINT": collector.endpoint}) as running:
         yield running
-        running.stop()
 
 
 @pytest.fixture(scope="module")

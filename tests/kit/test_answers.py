@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -26,16 +26,6 @@ from kit.testing import TokenMint, a_principal
 from tests.kit.redis_server import RedisServer
 from tests.kit.test_shared import until
 from tests.kit.test_standing import Bus
-
-PATIENT_MS = 5_000
-
-
-@pytest.fixture
-async def shared(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sturdy]:
-    monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
-    made = Sturdy(RedisShared(redis_server.url), 1)
-    yield made
-    await made.close()
 
 
 class Keys:
@@ -189,7 +179,7 @@ async def test_what_another_release_told_in_other_words_is_asked_anew(shared: St
 async def test_tokens_are_verified_while_redis_is_killed_and_frozen(redis_server: RedisServer, mint: TokenMint) -> None:
     shared = Sturdy(RedisShared(redis_server.url), 1)
     verifier = await knowing(TokenVerifier(mint, told=Answers(shared, "secret", "token", 900)))
-    for happens in ("nothing", "freeze", "kill"):
+    for happens in ("nothing", "pause", "kill9"):
         if happens != "nothing":
             getattr(redis_server, happens)()
         for number in range(5):

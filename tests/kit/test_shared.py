@@ -17,18 +17,9 @@ from kit.shared.inprocess import InProcess
 from kit.shared.redis import RedisShared
 from kit.shared.sturdy import PROBE_EVERY_S, Sturdy
 
-from tests.kit.redis_server import RedisServer
+from tests.kit.redis_server import SLACK_S, RedisServer
 
-# What the machine itself may take beside, with all its cores busy.
-SLACK_S = 0.8
-# On such a machine, nothing is too slow but what a test made so.
-PATIENT_MS = 5_000
-
-
-@pytest.fixture(autouse=True)
-def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "frozen" not in request.node.name:
-        monkeypatch.setattr(redis, "TIMEOUT_MS", PATIENT_MS)
+pytestmark = pytest.mark.usefixtures("patient_with_redis")
 
 
 @pytest.fixture(params=["in process", "redis", "sturdy"])
@@ -153,7 +144,7 @@ def gauge() -> float:
 async def test_killed_and_started_again_under_requests(alive: Sturdy, redis_server: RedisServer) -> None:
     await alive.put("a", b"1", 60)
     with structlog.testing.capture_logs() as said:
-        redis_server.kill()
+        redis_server.kill9()
         for _ in range(50):
             assert await took(take(alive, 1, limit=1000), alive.get("a"), alive.say("c", ["w"])) < SLACK_S
         assert alive.is_away
@@ -171,24 +162,24 @@ async def test_frozen_it_costs_those_who_ask_at_that_moment_the_timeout_once(
     alive: Sturdy, redis_server: RedisServer
 ) -> None:
     await alive.put("a", b"1", 60)
-    redis_server.freeze()
+    redis_server.pause()
     assert await took(*(take(alive, 1) for _ in range(200))) < redis.TIMEOUT_MS / 1000 + SLACK_S
     assert alive.is_away
     assert await took(_in_turn(alive, 200)) < 200 * redis.TIMEOUT_MS / 1000 / 4
-    redis_server.thaw()
+    redis_server.resume()
     await until(lambda: not alive.is_away)
     assert await alive.get("a") == b"1"
 
 
 async def test_frozen_while_nobody_asks_it_is_noticed_all_the_same(alive: Sturdy, redis_server: RedisServer) -> None:
-    redis_server.freeze()
+    redis_server.pause()
     await until(lambda: alive.is_away)
     assert await took(take(alive, 1)) < SLACK_S
 
 
 async def test_alone_each_allows_its_part(alive: Sturdy, redis_server: RedisServer) -> None:
     assert await take(alive, 4) == 4
-    redis_server.kill()
+    redis_server.kill9()
     assert [await take(alive, 10), await take(alive, 10)] == [5, 0]
     assert await take(alive, 10, limit=1) == 0
 
@@ -238,7 +229,7 @@ async def test_a_listener_goes_on_listening_when_redis_is_back(alive: Sturdy, re
     await until(lambda: listener.is_hearing)
     await alive.say("c", ["before"])
     await until(lambda: heard == ["before"])
-    redis_server.kill()
+    redis_server.kill9()
     await until(lambda: alive.is_away and not listener.is_hearing)
     redis_server.start()
     await until(lambda: listener.is_hearing)
@@ -252,9 +243,9 @@ async def test_a_listener_is_not_counted_on_while_redis_is_frozen(alive: Sturdy,
     listener = Listener(alive, "c", lambda _: None)
     running = asyncio.create_task(listener.run())
     await until(lambda: listener.is_hearing)
-    redis_server.freeze()
+    redis_server.pause()
     await until(lambda: not listener.is_hearing)
-    redis_server.thaw()
+    redis_server.resume()
     await until(lambda: listener.is_hearing)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -262,7 +253,7 @@ async def test_a_listener_is_not_counted_on_while_redis_is_frozen(alive: Sturdy,
 
 async def test_redis_by_itself_says_that_it_is_away(redis_server: RedisServer) -> None:
     bare = RedisShared(redis_server.url)
-    redis_server.kill()
+    redis_server.kill9()
     for work in (take(bare, 1), bare.get("a"), bare.put("a", b"", 1), bare.say("c", ["w"])):
         with pytest.raises(Away):
             await work

@@ -78,16 +78,7 @@ class PatientBoard(Board):
 class PatientPlayer(Player):
     """Looks seldom: the system has other guests."""
 
-    async def until(self, state: str) -> str:
-        limit, pause_s = time.monotonic() + self.stage.patience_s, LOOK_S_FIRST
-        while True:
-            reply = await self.stage.wire.get(f"/v1/documents/{self.id}", self.submitter)
-            if reply.status == 200 and reply.content["state"] == state:
-                return reply.etag
-            if time.monotonic() > limit:
-                raise WentOtherwise(f"still {reply.content.get('state')}, not {state}")
-            await asyncio.sleep(pause_s)
-            pause_s = min(LOOK_S_MAX, 1.5 * pause_s)
+    looks_s = (LOOK_S_FIRST, LOOK_S_MAX)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kit.clock import read_ahead_s
 
@@ -51,6 +51,9 @@ class Stage:
 @dataclass
 class Player:
     """Of one document that was taken."""
+
+    # How long it first waits before it looks again, and at the most.
+    looks_s: ClassVar[tuple[float, float]] = (POLL_S_FIRST, POLL_S_MAX)
 
     stage: Stage
     document: Generated
@@ -160,7 +163,7 @@ class Player:
 
     async def until(self, state: str) -> str:
         """The document's entity tag once it stands there. Raises WentOtherwise when it never does."""
-        limit, pause_s = time.monotonic() + self.stage.patience_s, POLL_S_FIRST
+        limit, (pause_s, pause_s_max) = time.monotonic() + self.stage.patience_s, self.looks_s
         while True:
             reply = await self.stage.wire.get(f"/v1/documents/{self.id}", self.submitter)
             if reply.status == 200 and reply.content["state"] == state:
@@ -168,7 +171,7 @@ class Player:
             if time.monotonic() > limit:
                 raise WentOtherwise(f"still {reply.content.get('state')}, not {state}")
             await asyncio.sleep(pause_s)
-            pause_s = min(POLL_S_MAX, 1.5 * pause_s)
+            pause_s = min(pause_s_max, 1.5 * pause_s)
 
     async def _post(self, path: str, by: Credentials, body: Mapping[str, Any], suffix: str = "", **head: str) -> Reply:
         key = f"{self.stage.run}-{self.document.number}-{self._number}{suffix}"
